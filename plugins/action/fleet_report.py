@@ -1,0 +1,71 @@
+# Copyright (c) 2026, The labfleet.conda contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Prints the table of the fleet and writes its document; see the documentation of the module of the same name."""
+
+from __future__ import annotations
+
+import json
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ansible_collections.labfleet.conda.plugins.plugin_utils._fleet import HEADS, fleet_document, table_rows
+from ansible_collections.labfleet.conda.plugins.plugin_utils._output import write_if_changed
+from ansible_collections.labfleet.conda.plugins.plugin_utils._table import render_table
+
+
+class ActionModule(ActionBase):
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(self, tmp=None, task_vars=None):
+        result = super().run(tmp, task_vars)
+        _unused, options = self.validate_argument_spec(
+            argument_spec={
+                "variable": {"type": "str", "required": True},
+                "hosts": {"type": "list", "elements": "str"},
+                "dest": {"type": "path"},
+                "mode": {"type": "str", "default": "0600"},
+            }
+        )
+        hosts = options["hosts"] if options["hosts"] is not None else task_vars["ansible_play_hosts_all"]
+        document = fleet_document({host: _registered(task_vars, host, options["variable"]) for host in hosts})
+        table = render_table(HEADS, table_rows(document))
+        Display().display("\n" + "\n".join(table) + "\n")
+        result.update(changed=False, table=table, summary=document["summary"])
+        if options["dest"]:
+            result.update(self._write(document, options["dest"], options["mode"]))
+        return result
+
+    def _write(self, document, dest, mode):
+        text = json.dumps(document, indent=2, sort_keys=True) + "\n"
+        try:
+            before = write_if_changed(dest, text, mode=mode, write=not self._task.check_mode)
+        except (OSError, ValueError) as error:
+            raise AnsibleActionFail("The fleet's document could not be written to %s: %s." % (dest, error)) from error
+        answer = {"dest": dest, "changed": before != text}
+        if self._task.diff:
+            answer["diff"] = {"before": _summary_text(before), "after": _summary_text(text), "before_header": dest, "after_header": dest}
+        return answer
+
+
+def _registered(task_vars, host, variable):
+    """What a host has registered, without templating it: results of a large fleet are large."""
+    try:
+        value = task_vars["hostvars"].raw_get(host).get(variable)
+    except KeyError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _summary_text(text):
+    try:
+        summary = json.loads(text)["summary"] if text else {}
+    except (ValueError, KeyError, TypeError):
+        summary = {"summary": "not a document of this module"}
+    return json.dumps(summary, indent=2, sort_keys=True) + "\n"

@@ -1,0 +1,252 @@
+# Copyright (c) 2026, The labfleet.conda contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The settings in force, for each installation and each user who has files of their own."""
+
+from __future__ import annotations
+
+import os
+import re
+import typing as t
+
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._homes import Home
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._installations import Installation
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._solver import solver_in_force
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._survey import Survey
+from ansible_collections.labfleet.conda.plugins.module_utils._prefix._condarc import (
+    CondarcFile,
+    drop_ins,
+    environment_settings,
+    expand_path,
+    parse_condarc,
+    search_path,
+)
+from ansible_collections.labfleet.conda.plugins.module_utils._prefix._condarc_merge import Setting, merge_settings
+from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable
+
+MAX_CONDARC = 1024 * 1024
+_ASSIGNMENT = re.compile(r"^\s*(?:export\s+)?([A-Z_][A-Z0-9_]*)\s*=\s*(.*?)\s*$", re.MULTILINE)
+_Settings = t.Dict[str, Setting]
+
+
+class Configuration(t.NamedTuple):
+    """The settings in force for one installation and one user; for all users without own files, user is None."""
+
+    installation: Installation
+    user: t.Optional[str]
+    files: t.List[str]
+    settings: _Settings
+    environment_directories: t.List[str]
+    package_caches: t.List[str]
+
+
+class Configurations:
+    """Reads the condarc files that matter for the installations of a survey, each file once.
+
+    :param survey: what was found; what the settings name is put on its work list.
+    """
+
+    def __init__(self, survey: Survey) -> None:
+        self._survey = survey
+        self._files = {}  # type: t.Dict[str, t.Optional[CondarcFile]]
+        self._done = {}  # type: t.Dict[t.Optional[str], t.List[Configuration]]
+        self._variables = None  # type: t.Optional[t.Dict[str, str]]
+
+    def read(self, installations: t.Iterable[Installation]) -> None:
+        """Read the configuration of the installations that were not read before."""
+        for installation in installations:
+            if installation.prefix is None or installation.kind == "pixi" or installation.prefix in self._done:
+                continue
+            everybody = self._configure(installation, None)
+            found = [everybody]
+            for home in self._homes_for(installation):
+                own = self._configure(installation, home)
+                if own.files != everybody.files:
+                    found.append(own)
+            self._done[installation.prefix] = found
+            for configuration in found:
+                where = "configuration of %s" % installation.prefix
+                for path in configuration.environment_directories:
+                    self._survey.add("environments", path, where)
+
+    def as_list(self) -> t.List[t.Dict[str, t.Any]]:
+        """All configurations as plain values."""
+        return [_plain(item) for item in self._all()]
+
+    def environment_directories(self) -> t.Dict[str, t.Set[str]]:
+        """For each base prefix the directories it takes environments from, whoever uses it."""
+        found = {}  # type: t.Dict[str, t.Set[str]]
+        for item in self._all():
+            prefix = t.cast(str, item.installation.prefix)
+            found.setdefault(prefix, set()).update(item.environment_directories)
+        return found
+
+    def all_environment_directories(self) -> t.Set[str]:
+        """The directories that any installation takes environments from."""
+        return {path for item in self._all() for path in item.environment_directories}
+
+    def cache_paths(self) -> t.Set[str]:
+        """All package caches that any configuration names."""
+        return {path for item in self._all() for path in item.package_caches}
+
+    def users_of_cache(self, path: str) -> t.List[str]:
+        """Which installations, and users with settings of their own, name a package cache."""
+        names = set()
+        for item in self._all():
+            if path in item.package_caches:
+                prefix = t.cast(str, item.installation.prefix)
+                names.add(prefix if item.user is None else "%s for %s" % (prefix, item.user))
+        return sorted(names)
+
+    def solver_of(self, installation: Installation) -> t.Optional[t.Dict[str, t.Any]]:
+        """The solver in force for users without own files; None for other kinds than conda."""
+        known = self._done.get(installation.prefix)
+        return solver_in_force(installation, known[0].settings if known else {})
+
+    def _all(self) -> t.Iterator[Configuration]:
+        for _prefix, found in sorted(self._done.items(), key=lambda item: item[0] or ""):
+            for configuration in found:
+                yield configuration
+
+    def _homes_for(self, installation: Installation) -> t.List[Home]:
+        """The homes of who can use an installation: one inside a home is for its user, any other for all."""
+        prefix = t.cast(str, installation.prefix)
+        inside = [home for home in self._survey.homes if prefix.startswith(home.path + "/")]
+        return [max(inside, key=lambda home: len(home.path))] if inside else self._survey.homes
+
+    def _configure(self, installation: Installation, home: t.Optional[Home]) -> Configuration:
+        prefix = t.cast(str, installation.prefix)
+        variables = self._variables_for(home)
+        files = []  # type: t.List[CondarcFile]
+        for place in search_path(
+            root_prefix=prefix,
+            home=home.path if home else None,
+            xdg_config_home=variables.get("XDG_CONFIG_HOME"),
+            condarc=variables.get("CONDARC"),
+            mamba=installation.kind in ("mamba", "micromamba"),
+        ):
+            for path in self._paths(place.path, place.directory):
+                parsed = self._parse(path, place.tier)
+                if parsed is not None and parsed.readable:
+                    files.append(parsed)
+        names = [item.path for item in files]
+        if variables:
+            files.append(environment_settings(variables, path="/etc/environment"))
+        settings = merge_settings(files)
+        return Configuration(
+            installation,
+            (home.user or home.path) if home else None,
+            names,
+            settings,
+            self._directories(installation, home, settings, variables, "envs"),
+            self._directories(installation, home, settings, variables, "pkgs"),
+        )
+
+    def _directories(
+        self,
+        installation: Installation,
+        home: t.Optional[Home],
+        settings: _Settings,
+        variables: t.Mapping[str, str],
+        what: str,
+    ) -> t.List[str]:
+        """The envs_dirs or pkgs_dirs in force, or conda's defaults (conda/base/context.py)."""
+        prefix = t.cast(str, installation.prefix)
+        setting = settings.get(what + "_dirs")
+        own = [home.path + "/.conda/" + what] if home else []
+        if setting is None or not isinstance(setting.value, list):
+            shared = [prefix + "/" + what]
+            return shared + own if home is None or self._may_write(installation, home) else own + shared
+        expanded = [
+            expand_path(path, home=home.path if home else None, environment=variables)
+            for path in setting.value
+            if isinstance(path, str)
+        ]
+        named = [os.path.normpath(path) for path in expanded if path and path.startswith("/")]
+        # conda looks into both of its own environment directories whatever is set (context.py, envs_dirs).
+        return named + ([path for path in [prefix + "/envs", *own] if path not in named] if what == "envs" else [])
+
+    def _may_write(self, installation: Installation, home: Home) -> bool:
+        writers = installation.writers
+        if home.uid == 0 or writers.everybody or home.user in writers.users:
+            return True
+        groups = self._survey.root.identities
+        return any(groups.group_name(gid) in writers.groups for gid in groups.groups_of(home.uid))
+
+    def _paths(self, path: str, is_directory: bool) -> t.List[str]:
+        if not is_directory:
+            return [path]
+        try:
+            with self._survey.root.directory(path) as directory:
+                names = directory.names(limit=1000)
+        except Absent:
+            return []
+        except Unreadable as error:
+            self._survey.report.add_error(error)
+            return []
+        return [path + "/" + name for name in drop_ins(names)]
+
+    def _parse(self, path: str, tier: str) -> t.Optional[CondarcFile]:
+        if path not in self._files:
+            self._files[path] = None
+            try:
+                data = self._survey.root.read(path, limit=MAX_CONDARC)
+            except Absent:
+                return None
+            except Unreadable as error:
+                self._survey.report.add_error(error)
+                return None
+            parsed = parse_condarc(data, path=path, tier=tier)
+            for line, problem in parsed.problems:
+                self._survey.report.add(path, "line %d: %s" % (line, problem))
+            self._files[path] = parsed
+        return self._files[path]
+
+    def _variables_for(self, home: t.Optional[Home]) -> t.Dict[str, str]:
+        """The variables that are known to be set: for everybody at login, and in our own environment for ourselves."""
+        if self._variables is None:
+            try:
+                text = self._survey.root.read("/etc/environment", limit=MAX_CONDARC).decode("utf-8", "surrogateescape")
+            except (Absent, Unreadable):
+                text = ""
+            self._variables = {name: value.strip("'\"") for name, value in _ASSIGNMENT.findall(text)}
+        own = self._survey.root.is_running_system and home is not None and home.uid == os.geteuid()
+        found = dict(self._variables, **(dict(os.environ) if own else {}))
+        return {
+            name: value
+            for name, value in found.items()
+            if name.startswith("CONDA_") or name in ("CONDARC", "XDG_CONFIG_HOME")
+        }
+
+
+def _plain(item: Configuration) -> t.Dict[str, t.Any]:
+    return {
+        "installation": item.installation.prefix,
+        "user": item.user,
+        "files": item.files,
+        "settings": {key: _plain_setting(setting) for key, setting in sorted(item.settings.items())},
+        "solver": solver_in_force(item.installation, item.settings),
+        "environment_directories": item.environment_directories,
+        "package_caches": item.package_caches,
+    }
+
+
+def _plain_setting(setting: Setting) -> t.Dict[str, t.Any]:
+    first = setting.locked_by or setting.sources[0]
+    return {
+        "value": setting.value,
+        "source": first.origin,
+        "line": first.line,
+        "sources": [source.origin for source in setting.sources],
+        "final": setting.final,
+        "ignored": [source.origin for source in setting.ignored],
+        "known": setting.known,
+        "problem": setting.problem,
+    }
+
+
+__all__ = ("Configuration", "Configurations")

@@ -1,0 +1,235 @@
+# Copyright (c) 2026, The labfleet.conda contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The plain result of a look: maps, lists and texts, as module conda_info documents them."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._configuration import Configurations
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._installations import Installation
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._parents import (
+    Parents,
+    environment_name,
+    made_by,
+)
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._survey import Survey
+from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import Environment, Frozen
+from ansible_collections.labfleet.conda.plugins.module_utils._prefix._history import Change
+from ansible_collections.labfleet.conda.plugins.module_utils._prefix._records import Record, channel_name
+from ansible_collections.labfleet.conda.plugins.module_utils._prefix._usage import last_use
+from ansible_collections.labfleet.conda.plugins.module_utils._system._access import Writers, directory_writers
+from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable
+from ansible_collections.labfleet.conda.plugins.module_utils._system._measure import Size, measure
+
+_Map = t.Dict[str, t.Any]
+
+
+class Result:
+    """Puts together what was found; gather() looks at what costs time, as_dict() looks at nothing.
+
+    :param survey: what was found.
+    :param configurations: the settings in force.
+    :param gather: the subsets asked for.
+    """
+
+    def __init__(self, survey: Survey, configurations: Configurations, gather: t.Sequence[str]) -> None:
+        self.survey = survey
+        self.configurations = configurations
+        self.installations = []  # type: t.List[Installation]
+        self.parents = None  # type: t.Optional[Parents]
+        self._gather = frozenset(gather)
+        self._caches = []  # type: t.List[_Map]
+        self._extra = {}  # type: t.Dict[str, _Map]
+
+    def gather(self) -> None:
+        """Look at the package caches, and at sizes and last use where asked for."""
+        for path in self.configurations.cache_paths() | self.survey.caches:
+            self._add_cache(path)
+        for environment in list(self.survey.environments.values()):
+            self._add_extra(environment)
+
+    def as_dict(self) -> _Map:
+        """The result so far."""
+        return {
+            "installations": [self._installation(item) for item in self.installations],
+            "environments": [
+                self._environment(item)
+                for item in sorted(self.survey.environments.values(), key=lambda item: item.prefix)
+            ],
+            "configurations": self.configurations.as_list(),
+            "package_caches": sorted(self._caches, key=lambda item: item["path"]),
+        }
+
+    def _installation(self, item: Installation) -> _Map:
+        environment = item.environment
+        found_by = self.survey.found_by.get(environment.identity, []) if environment else []
+        return {
+            "kind": item.kind,
+            "distribution": item.distribution,
+            "distribution_evidence": item.distribution_evidence,
+            "prefix": item.prefix,
+            "program": item.program,
+            "version": item.version,
+            "version_source": item.version_source,
+            "versions": item.versions,
+            "solver": self.configurations.solver_of(item),
+            "owner": self._user(item.uid),
+            "group": self._group(item.gid),
+            "mode": _mode(item.mode),
+            "writers": _writers(item.writers),
+            "frozen": _frozen(environment.frozen) if environment else None,
+            "installer": item.installer,
+            "last_change": _change(environment.history.last) if environment else None,
+            "secondary": item.is_secondary,
+            "found_by": sorted(found_by) or (["program " + item.program] if item.program else []),
+            "notes": item.notes,
+        }
+
+    def _environment(self, item: Environment) -> _Map:
+        bases = {one.prefix for one in self.installations if one.prefix}
+        parent = self.parents.of(item) if self.parents else None
+        history = item.history
+        names = {record.name for record in item.records or ()}
+        result = {
+            "prefix": item.prefix,
+            "name": environment_name(item.prefix, bases, self.configurations.all_environment_directories()),
+            "base": item.prefix in bases,
+            "owner": self._user(item.uid),
+            "group": self._group(item.gid),
+            "mode": _mode(item.mode),
+            "installation": parent.prefix if parent else None,
+            "installation_evidence": parent.evidence if parent else None,
+            "made_by": made_by(item),
+            "python_version": item.python_version,
+            "record_count": None if item.records is None else len(item.records),
+            "requested": [spec for name, spec in sorted(history.requested.items()) if name in names],
+            "pinned": item.pinned,
+            "pip_packages": [package._asdict() for package in item.pip_packages],
+            "frozen": _frozen(item.frozen),
+            "created": _utc(item.created) if item.created is not None else None,
+            "modified": _utc(item.modified),
+            "last_change": _change(history.last),
+            "revisions": history.revisions,
+            "registered_by": self._registered_by(item),
+            "processes": self._process_counts().get(item.prefix, 0),
+            "suspect": None if item.has_history else "conda-meta holds no history",
+            "found_by": sorted(self.survey.found_by.get(item.identity, [])),
+        }  # type: _Map
+        if item.details is not None:
+            result["records"] = [_record(record) for record in item.details]
+        result.update(self._extra.get(item.prefix, {}))
+        return result
+
+    def _registered_by(self, item: Environment) -> t.List[str]:
+        users = set()  # type: t.Set[str]
+        for path, names in self._registrations().get(item.identity, ()):
+            users.update(names)
+        return sorted(users)
+
+    def _registrations(self) -> t.Dict[t.Any, t.List[t.Tuple[str, t.List[str]]]]:
+        if not hasattr(self, "_registry"):
+            self._registry = {}  # type: t.Dict[t.Any, t.List[t.Tuple[str, t.List[str]]]]
+            for path, names in self.survey.registered.items():
+                self._registry.setdefault(self.survey.identity(path), []).append((path, names))
+        return self._registry
+
+    def _process_counts(self) -> t.Dict[str, int]:
+        if not hasattr(self, "_processes"):
+            self._processes = {}  # type: t.Dict[str, int]
+            for process in self.survey.processes:
+                prefix = process.program.rpartition("/bin/")[0]
+                self._processes[prefix] = self._processes.get(prefix, 0) + 1
+        return self._processes
+
+    def _add_cache(self, path: str) -> None:
+        try:
+            with self.survey.root.directory(path) as directory:
+                if any(cache["path"] == directory.path for cache in self._caches):
+                    return
+                status = directory.status()
+                mount = self.survey.root.mount_of(directory.path)
+                entry = {
+                    "path": directory.path,
+                    "owner": self._user(status.st_uid),
+                    "group": self._group(status.st_gid),
+                    "mode": _mode(status.st_mode),
+                    "writers": _writers(directory_writers(directory)),
+                    "file_system": mount.type if mount else None,
+                    "used_by": self.configurations.users_of_cache(path),
+                }  # type: _Map
+                self._caches.append(entry)
+                if "sizes" in self._gather:
+                    entry["size"] = _size(measure(directory, self.survey.report))
+        except Absent:
+            pass
+        except Unreadable as error:
+            self.survey.report.add_error(error)
+
+    def _add_extra(self, item: Environment) -> None:
+        if not self._gather & {"sizes", "last_use"}:
+            return
+        extra = self._extra.setdefault(item.prefix, {})
+        try:
+            with self.survey.root.directory(item.prefix) as prefix:
+                if "last_use" in self._gather:
+                    use = last_use(prefix, python_version=item.python_version, modified=item.modified)
+                    extra["last_use"] = {"time": _utc(use.time), "evidence": use.evidence}
+                if "sizes" in self._gather:
+                    extra["size"] = _size(measure(prefix, self.survey.report))
+        except (Absent, Unreadable) as error:
+            self.survey.report.add(item.prefix, getattr(error, "reason", "it vanished while it was looked at"))
+
+    def _user(self, uid: int) -> str:
+        return self.survey.root.identities.user_name(uid) or str(uid)
+
+    def _group(self, gid: int) -> str:
+        return self.survey.root.identities.group_name(gid) or str(gid)
+
+
+def _mode(mode: int) -> str:
+    return "%04o" % (mode & 0o7777)
+
+
+def _utc(seconds: float) -> t.Optional[str]:
+    try:
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+    except (OverflowError, OSError, ValueError):
+        return None
+
+
+def _frozen(frozen: t.Optional[Frozen]) -> t.Optional[_Map]:
+    return None if frozen is None else {"message": frozen.message}
+
+
+def _change(change: t.Optional[Change]) -> t.Optional[_Map]:
+    return None if change is None else dict(change._asdict())
+
+
+def _writers(writers: Writers) -> _Map:
+    return {"users": sorted(writers.users), "groups": sorted(writers.groups), "everybody": writers.everybody}
+
+
+def _size(size: Size) -> _Map:
+    return dict(size._asdict())
+
+
+def _record(record: Record) -> _Map:
+    return {
+        "name": record.name,
+        "version": record.version,
+        "build": record.build,
+        "build_number": record.build_number,
+        "channel": channel_name(record),
+        "subdir": record.subdir,
+        "url": record.url,
+    }
+
+
+__all__ = ("Result",)

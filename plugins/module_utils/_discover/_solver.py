@@ -1,0 +1,62 @@
+# Copyright (c) 2026, The labfleet.conda contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Which solver a conda uses, and what says so."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._installations import Installation
+from ansible_collections.labfleet.conda.plugins.module_utils._prefix._condarc_merge import Setting
+from ansible_collections.labfleet.conda.plugins.module_utils._spec._version import InvalidVersion, parse_version
+
+# conda's own defaults: classic; libmamba from 23.10 (CHANGELOG 23.10.0); rattler announced for 26.10 (conda
+# documentation, user-guide/concepts/solvers).
+_DEFAULTS = (("26.10", "rattler"), ("23.10", "libmamba"))
+# The key was experimental_solver before 22.11 (CHANGELOG 4.12.0, 22.11.0).
+_PACKAGES = {
+    "libmamba": "conda-libmamba-solver",
+    "libmamba-draft": "conda-libmamba-solver",
+    "rattler": "conda-rattler-solver",
+}
+
+
+def solver_in_force(installation: Installation, settings: t.Mapping[str, Setting]) -> t.Optional[t.Dict[str, t.Any]]:
+    """The solver of an installation under some settings.
+
+    :returns: None for other tools than conda; else a map with C(name), C(version) of the package that provides
+        it, C(source) and C(available); the name is None where the version of conda is unknown.
+    """
+    if installation.kind != "conda":
+        return None
+    setting = settings.get("solver")
+    if setting is not None and isinstance(setting.value, str):
+        name, source = setting.value, setting.source  # type: t.Optional[str], t.Optional[str]
+    else:
+        name, source = default_solver(installation.version)
+    package = _PACKAGES.get(name or "")
+    version = installation.versions.get(package) if package else None
+    available = name == "classic" or version is not None
+    return {"name": name, "version": version, "source": source, "available": available}
+
+
+def default_solver(conda_version: t.Optional[str]) -> t.Tuple[t.Optional[str], t.Optional[str]]:
+    """The solver that a version of conda uses when nobody says otherwise, and since when."""
+    if conda_version is None:
+        return None, None
+    try:
+        version = parse_version(conda_version)
+    except InvalidVersion:
+        return None, None
+    for since, name in _DEFAULTS:
+        if version >= parse_version(since):
+            return name, "default since conda " + since
+    return "classic", "default before conda 23.10"
+
+
+__all__ = ("default_solver", "solver_in_force")

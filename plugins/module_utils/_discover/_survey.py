@@ -1,0 +1,363 @@
+# Copyright (c) 2026, The labfleet.conda contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Finds every environment, program and package cache of a root, by following what names them.
+
+A work list is drained: places, start files, registries and processes name prefixes, prefixes name further
+ones (by the command that made them, by their envs directory), until nothing new is named.
+"""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible_collections.labfleet.conda.plugins.module_utils._discover import _places as places
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._homes import Home, find_homes
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._programs import Program, examine_program
+from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import (
+    Environment,
+    read_environment,
+)
+from ansible_collections.labfleet.conda.plugins.module_utils._system._directory import Directory
+from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable
+from ansible_collections.labfleet.conda.plugins.module_utils._system._processes import Process, list_processes
+from ansible_collections.labfleet.conda.plugins.module_utils._system._report import Report
+from ansible_collections.labfleet.conda.plugins.module_utils._system._root import Root
+
+MAX_TEXT = 1024 * 1024
+MAX_REGISTRY_LINES = 20000
+_Identity = t.Tuple[int, int]
+
+
+class Survey:
+    """What was found below a root.
+
+    :param root: the root to look at.
+    :param report: takes what could not be read.
+    :param users: look only at these users' homes.
+    :param search_paths: directories to search besides the known places.
+    :param depth: how many levels below a search path are searched.
+    :param with_details: read the content of each record.
+    """
+
+    def __init__(
+        self,
+        root: Root,
+        report: Report,
+        *,
+        users: t.Optional[t.Sequence[str]] = None,
+        search_paths: t.Sequence[str] = (),
+        depth: int = 3,
+        with_details: bool = False,
+    ) -> None:
+        self.root = root
+        self.report = report
+        self.users = users
+        self.search_paths = search_paths
+        self.depth = depth
+        self.with_details = with_details
+        self.homes = []  # type: t.List[Home]
+        self.environments = {}  # type: t.Dict[_Identity, Environment]
+        self.found_by = {}  # type: t.Dict[_Identity, t.List[str]]
+        self.real = {}  # type: t.Dict[str, _Identity]
+        self.programs = {}  # type: t.Dict[str, Program]
+        self.mamba_roots = {}  # type: t.Dict[str, t.Optional[_Identity]]
+        self.caches = set()  # type: t.Set[str]
+        self.registered = {}  # type: t.Dict[str, t.List[str]]
+        self.processes = []  # type: t.List[Process]
+        self._seen = set()  # type: t.Set[t.Tuple[str, str]]
+        self._work = []  # type: t.List[t.Tuple[str, str, str]]
+
+    def run(self) -> None:
+        """Look at all known places and drain the work list."""
+        self.homes = find_homes(self.root, self.report, self.users)
+        self._look_at_places()
+        for home in self.homes:
+            self._look_at_home(home)
+        self._look_at_texts()
+        self._look_at_processes()
+        for path in self.search_paths:
+            self._search(path)
+        self.drain()
+
+    def add(self, kind: str, path: str, found_by: str) -> None:
+        """Put a path on the work list: a prefix, mamba_root, environments, cache, program or pixi_home."""
+        if path and path.startswith("/"):
+            self._work.append((kind, os.path.normpath(path), found_by))
+
+    def drain(self) -> None:
+        """Follow the work list until it is empty."""
+        while self._work:
+            kind, path, found_by = self._work.pop()
+            known = (kind, path) in self._seen
+            if known and kind != "prefix":
+                continue
+            self._seen.add((kind, path))
+            try:
+                getattr(self, "_follow_" + kind)(path, found_by)
+            except Absent:
+                continue
+            except Unreadable as error:
+                self.report.add_error(error)
+
+    def identity(self, path: str) -> t.Optional[_Identity]:
+        """The environment found at a path, whichever of its names that is."""
+        return self.real.get(os.path.normpath(path))
+
+    # What the items of the work list lead to.
+
+    def _follow_prefix(self, path: str, found_by: str) -> None:
+        identity = self.real.get(path)
+        if identity is None:
+            with self.root.directory(path) as prefix:
+                identity = self.take(prefix, found_by)
+            if identity is None:
+                return
+            self.real[path] = identity
+        self._note(identity, found_by)
+
+    def _follow_mamba_root(self, path: str, found_by: str) -> None:
+        with self.root.directory(path) as prefix:
+            if not any(map(prefix.has, ("conda-meta", "envs", "pkgs"))):
+                return
+            path = prefix.path
+            self.mamba_roots[path] = self.take(prefix, found_by)
+        self.add("environments", path + "/envs", found_by)
+        self.caches.add(path + "/pkgs")
+
+    def _follow_environments(self, path: str, found_by: str) -> None:
+        with self.root.directory(path) as directory:
+            for name, kind in directory.entries():
+                if kind == "directory":
+                    self._take_child(directory, name, "environments directory " + directory.path)
+                elif kind == "link":
+                    self.add("prefix", directory.join(name), "environments directory " + directory.path)
+
+    def _follow_cache(self, path: str, _found_by: str) -> None:
+        self.caches.add(path)
+
+    def _follow_program(self, path: str, found_by: str) -> None:
+        program = examine_program(self.root, path)
+        if program.prefix:
+            self.add("prefix", program.prefix, "program " + path)
+        self.programs.setdefault(program.path, program)
+
+    def _follow_pixi_home(self, path: str, found_by: str) -> None:
+        self.add("environments", path + "/envs", found_by)
+        self.add("program", path + "/bin/pixi", found_by)
+
+    # Prefixes.
+
+    def take(self, prefix: Directory, found_by: str) -> t.Optional[_Identity]:
+        """Read the environment in an open directory, unless it was read before; None where there is none."""
+        status = prefix.status()
+        identity = (status.st_dev, status.st_ino)
+        if identity not in self.environments:
+            try:
+                found = read_environment(prefix, report=self.report, with_details=self.with_details)
+            except Absent:
+                return None
+            except Unreadable as error:
+                self.report.add_error(error)
+                return None
+            self.environments[identity] = found
+            self._follow_up(found)
+        self.real[prefix.path] = identity
+        self._note(identity, found_by)
+        return identity
+
+    def _note(self, identity: _Identity, found_by: str) -> None:
+        names = self.found_by.setdefault(identity, [])
+        if found_by not in names and len(names) < 20:
+            names.append(found_by)
+
+    def _follow_up(self, found: Environment) -> None:
+        """Put what an environment names on the work list: its own environments, and the base that made it."""
+        if found.version_of("conda") or found.version_of("mamba") or found.version_of("micromamba"):
+            self.add("environments", found.prefix + "/envs", "base prefix " + found.prefix)
+        for change in (found.history.first, found.history.last):
+            base = base_of_command(change.command) if change else None
+            if base and base != found.prefix:
+                self.add("prefix", base, "history of " + found.prefix)
+                self.add("environments", base + "/envs", "history of " + found.prefix)
+
+    def _take_child(self, directory: Directory, name: str, found_by: str) -> None:
+        try:
+            child = directory.enter(name)
+            if child is not None:
+                with child:
+                    self.take(child, found_by)
+        except Absent:
+            pass
+        except Unreadable as error:
+            self.report.add_error(error)
+
+    # The places.
+
+    def _look_at_places(self) -> None:
+        for path in places.SYSTEM_PREFIXES:
+            self.add("prefix", path, "known place")
+            self.add("environments", path + "/envs", "known place")
+        for path in ("/micromamba", "/opt/micromamba", "/opt/conda"):
+            self.add("mamba_root", path, "known place")
+        for parent in places.SYSTEM_PARENTS:
+            self._look_at_children(parent, "child of " + parent)
+        for directory in places.SYSTEM_PROGRAM_DIRECTORIES:
+            for name in places.PROGRAMS:
+                self.add("program", directory + "/" + name, "program directory " + directory)
+
+    def _look_at_children(self, path: str, found_by: str) -> t.Optional[t.Set[str]]:
+        """Take the children of a directory that are environments, and those of pixi projects among them.
+
+        :returns: the names of all children; None where they cannot be told.
+        """
+        try:
+            with self.root.directory(path) as directory:
+                entries = directory.entries()
+                for name, kind in entries:
+                    if kind == "directory":
+                        self._hint_child(directory, name, found_by)
+                    elif kind == "link" and path in places.SYSTEM_PARENTS:
+                        self.add("prefix", directory.join(name), found_by)
+                return {name for name, _kind in entries}
+        except Absent:
+            return set()
+        except Unreadable as error:
+            self.report.add_error(error)
+            return None
+
+    def _hint_child(self, directory: Directory, name: str, found_by: str) -> None:
+        if directory.has(name + "/conda-meta"):
+            self._take_child(directory, name, found_by)
+        if directory.has(name + "/.pixi"):
+            project = directory.join(name) + "/" + places.PROJECT_ENVIRONMENTS
+            self.add("environments", project, "pixi project " + directory.join(name))
+
+    def _look_at_home(self, home: Home) -> None:
+        found_by = "home " + home.path
+        names = self._look_at_children(home.path, found_by)
+
+        def there(paths: t.Iterable[str]) -> t.List[str]:
+            return [home.path + "/" + path for path in paths if names is None or path.partition("/")[0] in names]
+
+        for path in there(places.HOME_PREFIXES):
+            self.add("prefix", path, found_by)
+        for path in there(places.HOME_MAMBA_ROOTS):
+            self.add("mamba_root", path, found_by)
+        for path in there(places.HOME_ENVIRONMENTS):
+            self.add("environments", path, found_by)
+        self.caches.update(there(places.HOME_CACHES))
+        for directory in there(places.HOME_PROGRAM_DIRECTORIES):
+            for program in places.PROGRAMS:
+                self.add("program", directory + "/" + program, found_by)
+        for path in there(places.HOME_TEXTS):
+            self._read_text(path, home.path)
+        for path in there(places.HOME_TEXT_DIRECTORIES):
+            self._read_texts_below(path, 1, home.path)
+        if there([".conda"]):
+            self._read_registry(home)
+
+    def _read_registry(self, home: Home) -> None:
+        path = home.path + "/.conda/environments.txt"
+        data = self._text(path)
+        lines = data.decode("utf-8", "surrogateescape").splitlines()
+        if len(lines) > MAX_REGISTRY_LINES:
+            self.report.add(path, "it has more than %d lines" % MAX_REGISTRY_LINES)
+        for line in lines[:MAX_REGISTRY_LINES]:
+            line = os.path.normpath(line.strip()) if line.strip().startswith("/") else ""
+            if line:
+                self.registered.setdefault(line, []).append(home.user or home.path)
+                self.add("prefix", line, "registry " + path)
+
+    def _look_at_texts(self) -> None:
+        for path in places.SYSTEM_TEXTS:
+            self._read_text(path)
+        for directory in places.SYSTEM_TEXT_DIRECTORIES:
+            self._read_texts_below(directory, 1)
+        for directory in places.MODULE_DIRECTORIES:
+            self._read_texts_below(directory, 3)
+
+    def _read_texts_below(self, path: str, depth: int, home: t.Optional[str] = None) -> None:
+        try:
+            with self.root.directory(path) as directory:
+                entries = directory.entries(limit=5000)
+        except Absent:
+            return
+        except Unreadable as error:
+            self.report.add_error(error)
+            return
+        for name, kind in entries:
+            if kind == "directory" and depth > 1:
+                self._read_texts_below(path + "/" + name, depth - 1, home)
+            elif kind in ("file", "link"):
+                self._read_text(path + "/" + name, home)
+
+    def _read_text(self, path: str, home: t.Optional[str] = None) -> None:
+        for mention in places.mentions(self._text(path), home=home):
+            self.add(mention.kind, mention.path, "named in " + path)
+
+    def _text(self, path: str) -> bytes:
+        try:
+            return self.root.read(path, limit=MAX_TEXT)
+        except Absent:
+            return b""
+        except Unreadable as error:
+            if not error.reason.startswith("it is a directory"):
+                self.report.add_error(error)
+            return b""
+
+    def _look_at_processes(self) -> None:
+        self.processes = list_processes(self.root)
+        own = {} if not self.root.is_running_system else dict(os.environ)
+        for name, value in own.items():
+            self._add_variable(name, value, "environment of this process")
+        for process in self.processes:
+            found_by = "a running process"
+            for name, value in process.variables.items():
+                self._add_variable(name, value, found_by)
+            prefix = places.prefix_of_program(process.program)
+            if prefix:
+                self.add("prefix", prefix, found_by)
+
+    def _add_variable(self, name: str, value: str, found_by: str) -> None:
+        for mention in places.variable_mentions(name, value):
+            self.add(mention.kind, mention.path, found_by)
+
+    def _search(self, path: str) -> None:
+        """Search a directory, some levels deep, for environments and programs; links are not followed."""
+        level = [os.path.normpath(path)]
+        for remaining in range(self.depth, -1, -1):
+            following = []  # type: t.List[str]
+            for place in level:
+                try:
+                    with self.root.directory(place) as directory:
+                        if self.take(directory, "search path " + path) is not None or not remaining:
+                            continue
+                        following += [
+                            directory.join(name) for name, kind in directory.entries() if kind == "directory"
+                        ]
+                except Absent:
+                    if place == os.path.normpath(path):
+                        self.report.add(place, "no such directory, though it is a search path")
+                except Unreadable as error:
+                    self.report.add_error(error)
+            level = following
+
+
+def base_of_command(command: t.Optional[str]) -> t.Optional[str]:
+    """The base prefix in the command line of a history section: C(BASE/bin/conda create -n x)."""
+    program = (command or "").split(" ", 1)[0]
+    prefix = places.prefix_of_program(program)
+    if prefix is None and "/lib/python" in program and program.endswith("__main__.py"):
+        prefix = program.partition("/lib/python")[0]  # python -m conda
+    if prefix in (None, "/usr", "/usr/local") or not program.startswith("/"):
+        return None
+    return os.path.normpath(t.cast(str, prefix))
+
+
+__all__ = ("Survey", "base_of_command")

@@ -1,0 +1,277 @@
+# Copyright (c) 2026, The labfleet.conda contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Reads one environment: what its conda-meta directory and its site-packages tell, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import typing as t
+
+from ansible_collections.labfleet.conda.plugins.module_utils._prefix._history import EMPTY, History, parse_history
+from ansible_collections.labfleet.conda.plugins.module_utils._prefix._pip import (
+    PipPackage,
+    distributions,
+    not_from_records,
+    parse_installer,
+)
+from ansible_collections.labfleet.conda.plugins.module_utils._prefix._records import (
+    BadRecord,
+    Record,
+    RecordName,
+    is_record_file,
+    parse_record,
+    parse_record_name,
+)
+from ansible_collections.labfleet.conda.plugins.module_utils._system._directory import Directory
+from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable
+from ansible_collections.labfleet.conda.plugins.module_utils._system._report import Report
+
+MAX_SMALL_FILE = 1024 * 1024
+_INFO_DIRECTORY = re.compile(r"/site-packages/([^/]+-info)(?:/|$)")
+
+
+class Frozen(t.NamedTuple):
+    """The mark of CEP 22 that nothing may be changed here, with the message for who tries."""
+
+    message: t.Optional[str]
+
+
+class Environment(t.NamedTuple):
+    """One prefix with a conda-meta directory.
+
+    :param directory_names: the names in conda-meta, for readers that look for more.
+    :param records: its packages, as the names of the record files tell them; None where they could not be listed.
+    :param details: the content of the records, where it was asked for.
+    :param modified: when a record or the history was last added or taken away, in seconds since the epoch.
+    """
+
+    prefix: str
+    identity: t.Tuple[int, int]
+    uid: int
+    gid: int
+    mode: int
+    has_history: bool
+    directory_names: t.FrozenSet[str]
+    records: t.Optional[t.List[RecordName]]
+    details: t.Optional[t.List[Record]]
+    history: History
+    pinned: t.List[str]
+    frozen: t.Optional[Frozen]
+    created: t.Optional[float]
+    modified: float
+    python_version: t.Optional[str]
+    pip_packages: t.List[PipPackage]
+
+    def version_of(self, name: str) -> t.Optional[str]:
+        """The version of an installed package, or None."""
+        for record in self.records or ():
+            if record.name == name:
+                return record.version
+        return None
+
+    def record_file(self, name: str) -> t.Optional[str]:
+        """The name of the record file of an installed package, or None."""
+        for record in self.records or ():
+            if record.name == name:
+                return "%s-%s-%s.json" % record
+        return None
+
+
+def read_environment(prefix: Directory, *, report: Report, with_details: bool = False) -> Environment:
+    """Read the environment in an open directory.
+
+    :param prefix: the directory that holds conda-meta.
+    :param report: takes what could not be read.
+    :param with_details: read the content of each record too.
+    :raises Absent: it has no conda-meta directory.
+    :raises Unreadable: conda-meta may not be entered.
+    """
+    with prefix.directory("conda-meta") as meta:
+        names = _names(meta, report)
+        present = frozenset(names or ())
+        records = None if names is None else _record_names(meta, names, report)
+        details, owned = _details(meta, names or (), report) if with_details else (None, None)
+        history = _history(meta, report) if names is None or "history" in present else None
+        python = _python(records or ())
+        status = prefix.status()
+        return Environment(
+            prefix=prefix.path,
+            identity=(status.st_dev, status.st_ino),
+            uid=status.st_uid,
+            gid=status.st_gid,
+            mode=status.st_mode & 0o7777,
+            has_history=history is not None,
+            directory_names=present,
+            records=records,
+            details=details,
+            history=history or EMPTY,
+            pinned=_pinned(meta, report) if "pinned" in present else [],
+            frozen=_frozen(meta, report) if "frozen" in present else None,
+            created=_created(meta, report) if "created_at" in present else None,
+            modified=meta.status().st_mtime,
+            python_version=python.version if python else None,
+            pip_packages=_pip_packages(prefix, python, records or (), owned, report) if python else [],
+        )
+
+
+def _names(meta: Directory, report: Report) -> t.Optional[t.List[str]]:
+    try:
+        return meta.names()
+    except (Unreadable, Absent) as error:
+        report.add(meta.path, getattr(error, "reason", "it vanished"))
+        return None
+
+
+def _read(meta: Directory, name: str, report: Report, *, limit: int = MAX_SMALL_FILE) -> t.Optional[bytes]:
+    try:
+        return meta.read(name, limit=limit)
+    except Unreadable as error:
+        report.add_error(error)
+    except Absent:
+        report.add(meta.join(name), "it is a link to nothing, or vanished while it was read")
+    return None
+
+
+def _record_names(meta: Directory, names: t.Iterable[str], report: Report) -> t.List[RecordName]:
+    records = []
+    for name in names:
+        if not is_record_file(name):
+            continue
+        record = parse_record_name(name)
+        if record is None:
+            report.add(meta.join(name), "its name is not NAME-VERSION-BUILD.json, so conda ignores it")
+        else:
+            records.append(record)
+    records.sort()
+    return records
+
+
+def _details(
+    meta: Directory, names: t.Iterable[str], report: Report
+) -> t.Tuple[t.List[Record], t.Set[str]]:
+    """The content of all records, and the metadata directories of site-packages that they own."""
+    records, owned = [], set()  # type: t.List[Record], t.Set[str]
+    for name in sorted(names):
+        if not is_record_file(name) or parse_record_name(name) is None:
+            continue
+        try:
+            record = parse_record(meta.read(name), file_name=name)
+        except (BadRecord, Unreadable, Absent) as error:
+            report.add(meta.join(name), getattr(error, "reason", None) or str(error) or "it vanished")
+            continue
+        records.append(record)
+        for path in record.files:
+            if isinstance(path, str) and "-info" in path:
+                match = _INFO_DIRECTORY.search("/" + path if path.startswith("site-packages/") else path)
+                if match:
+                    owned.add(match.group(1))
+    return [record._replace(files=()) for record in records], owned
+
+
+def _history(meta: Directory, report: Report) -> t.Optional[History]:
+    try:
+        data = meta.read("history")
+    except Absent:
+        return None
+    except Unreadable as error:
+        report.add_error(error)
+        return EMPTY
+    return parse_history(data, warn=lambda text: report.add(meta.join("history"), text))
+
+
+def _pinned(meta: Directory, report: Report) -> t.List[str]:
+    data = _read(meta, "pinned", report)
+    lines = (data or b"").decode("utf-8", "surrogateescape").splitlines()
+    return [line.strip() for line in lines if line.strip() and not line.strip().startswith("#")]
+
+
+def _frozen(meta: Directory, report: Report) -> Frozen:
+    data = _read(meta, "frozen", report)
+    if not data:
+        return Frozen(None)
+    try:
+        content = json.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError):
+        report.add(meta.join("frozen"), "it is not valid JSON; the environment is frozen all the same")
+        return Frozen(None)
+    message = content.get("message") if isinstance(content, dict) else None
+    return Frozen(message if isinstance(message, str) else None)
+
+
+def _created(meta: Directory, report: Report) -> t.Optional[float]:
+    data = _read(meta, "created_at", report, limit=100)
+    if data is None:
+        return None
+    try:
+        seconds = float(data)
+        time.gmtime(seconds)
+    except (ValueError, OverflowError, OSError):
+        report.add(meta.join("created_at"), "it is not a time in seconds")
+        return None
+    return seconds
+
+
+def _python(records: t.Iterable[RecordName]) -> t.Optional[RecordName]:
+    for record in records:
+        if record.name == "python":
+            return record
+    return None
+
+
+def site_packages(python: RecordName) -> str:
+    """The directory of Python packages below a prefix; free-threaded builds have one of their own (PEP 703)."""
+    minor = ".".join(python.version.split(".")[:2])
+    free_threaded = re.search(r"_cp\d+t(?:_|$)", python.build) is not None
+    return "lib/python%s%s/site-packages" % (minor, "t" if free_threaded else "")
+
+
+def _pip_packages(
+    prefix: Directory,
+    python: RecordName,
+    records: t.Iterable[RecordName],
+    owned: t.Optional[t.Set[str]],
+    report: Report,
+) -> t.List[PipPackage]:
+    """What an installer other than conda put there.
+
+    With the content of the records at hand, exact: what no record owns. Else by the INSTALLER file of those
+    whose name and version no record has: conda's builders write C(conda) there, pip writes C(pip).
+    """
+    found = []  # type: t.List[PipPackage]
+    try:
+        with prefix.directory(site_packages(python)) as packages:
+            candidates = distributions(packages.names())
+            if owned is not None:
+                candidates = [item for item in candidates if item.directory not in owned]
+            else:
+                candidates = not_from_records(candidates, [record[:2] for record in records])
+            for item in candidates:
+                installer = _installer(packages, item.directory)
+                if owned is not None or installer not in ("conda", None):
+                    found.append(PipPackage(item.name, item.version, installer))
+    except Unreadable as error:
+        report.add_error(error)
+    except Absent:
+        pass
+    return found
+
+
+def _installer(packages: Directory, directory: str) -> t.Optional[str]:
+    """Who installed: the word in INSTALLER; C(pip) for an egg-info that lists its installed files, as pip's do."""
+    try:
+        with packages.directory(directory) as info:
+            if directory.endswith(".egg-info"):
+                return "pip" if info.has("installed-files.txt") else None
+            return parse_installer(info.read("INSTALLER", limit=4096))
+    except (Absent, Unreadable):
+        return None
+
+
+__all__ = ("Environment", "Frozen", "read_environment", "site_packages")

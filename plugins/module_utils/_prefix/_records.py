@@ -1,0 +1,123 @@
+# Copyright (c) 2026, The labfleet.conda contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The records of an environment: one JSON file per installed package (CEP 32, CEP 34)."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+
+class RecordName(t.NamedTuple):
+    """What the name of a record file already tells."""
+
+    name: str
+    version: str
+    build: str
+
+
+class Record(t.NamedTuple):
+    """One installed package, as its record tells it; what an old or foreign record lacks is None."""
+
+    name: str
+    version: str
+    build: str
+    build_number: t.Optional[int]
+    channel: t.Optional[str]
+    subdir: t.Optional[str]
+    url: t.Optional[str]
+    license: t.Optional[str]
+    noarch: t.Optional[str]
+    link_source: t.Optional[str]
+    files: t.Sequence[str]
+
+
+class BadRecord(ValueError):
+    """A record file that does not hold a record; its text says why."""
+
+
+def is_record_file(file_name: str) -> bool:
+    """Whether conda takes a file of conda-meta for a record (conda/core/prefix_data.py: not AppleDouble's C(._*))."""
+    return file_name.endswith(".json") and not file_name.startswith("._")
+
+
+def parse_record_name(file_name: str) -> t.Optional[RecordName]:
+    """Split C(NAME-VERSION-BUILD.json); None where it has not that form, which conda passes over."""
+    parts = file_name[:-5].rsplit("-", 2)
+    return RecordName(*parts) if len(parts) == 3 and all(parts) else None
+
+
+def parse_record(data: bytes, *, file_name: str) -> Record:
+    """Read one record.
+
+    :param data: the content of the file.
+    :param file_name: its name, which must agree with the content, else conda does not read it.
+    :raises BadRecord: it is no JSON, or no record, or another package's.
+    """
+    try:
+        content = json.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise BadRecord("it is not valid JSON") from error
+    if not isinstance(content, dict):
+        raise BadRecord("it is JSON, but no record")
+    expected = parse_record_name(file_name)
+    version = content.get("version")
+    build = content.get("build", content.get("build_string"))
+    if not all(isinstance(item, str) for item in (content.get("name"), version, build)):
+        raise BadRecord("it has no name, version or build")
+    found = RecordName(content["name"], version, build)
+    if expected is None or found != expected:
+        raise BadRecord("its name is that of another package, so conda ignores it")
+    number = content.get("build_number")
+    link = content.get("link")
+    files = content.get("files")
+    return Record(
+        name=found.name,
+        version=found.version,
+        build=found.build,
+        build_number=number if isinstance(number, int) else None,
+        channel=_text(content.get("channel")),
+        subdir=_text(content.get("subdir")),
+        url=_text(content.get("url")),
+        license=_text(content.get("license")),
+        noarch=_text(content.get("noarch")),
+        link_source=_text(link.get("source")) if isinstance(link, dict) else None,
+        files=files if isinstance(files, list) else (),
+    )
+
+
+def _text(value: t.Any) -> t.Optional[str]:
+    return value if isinstance(value, str) and value else None
+
+
+def channel_name(record: Record) -> t.Optional[str]:
+    """The channel of a record as an operator names it: C(conda-forge), C(pkgs/main), or the URL without a known host.
+
+    The URL is preferred to the channel field, which tools write in different forms (CEP 34).
+    """
+    source = record.url or record.channel
+    if source is None:
+        return None
+    if record.url is not None:
+        source = source.rpartition("/")[0]
+    source = source.rstrip("/")
+    head, _slash, last = source.rpartition("/")
+    if head and (last == record.subdir or last == "noarch" or last.partition("-")[0] in _PLATFORMS):
+        source = head
+    for host in _KNOWN_HOSTS:
+        before, found, name = source.partition(host)
+        if found and "://" in before:
+            return name.strip("/") or source
+    return source
+
+
+_PLATFORMS = frozenset(("linux", "osx", "win", "freebsd", "zos", "emscripten", "wasi"))
+_KNOWN_HOSTS = ("conda.anaconda.org/", "repo.anaconda.com/", "repo.continuum.io/")
+
+
+__all__ = ("BadRecord", "Record", "RecordName", "channel_name", "is_record_file", "parse_record", "parse_record_name")

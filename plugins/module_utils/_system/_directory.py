@@ -1,0 +1,266 @@
+# Copyright (c) 2026, The labfleet.conda contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""One open directory, whose children are reached by name from it.
+
+Nobody can swap a directory for a link between a check and its use: what is read is reached from an open
+descriptor, one name at a time, and links are resolved by us, inside the root.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import typing as t
+
+from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Unreadable, trouble
+
+if t.TYPE_CHECKING:
+    from ansible_collections.labfleet.conda.plugins.module_utils._system._root import Root
+
+MAX_ENTRIES = 50000
+MAX_FILE_BYTES = 16 * 1024 * 1024
+
+# With O_PATH (Linux) a directory can be passed through by who may not list it.
+OPEN_DIRECTORY = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_EXECUTE, _READABLE = 1, 4
+_NOT_THEIRS = "a symbolic link of user %s leads here, who may not %s it"
+_KINDS = {
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFDIR: "a directory",
+    stat.S_IFLNK: "a symbolic link",
+}
+_T = t.TypeVar("_T")
+
+
+class Directory:
+    """An open directory, to be used in a C(with) statement.
+
+    :param root: the root it was reached from.
+    :param descriptor: an open descriptor, owned by this object.
+    :param path: its real path, as seen from inside the root.
+    :param guard: the user whose symbolic link led here, if one did: then only what that user could read
+        without us is read, so that nobody can make root show them another's file.
+    """
+
+    __slots__ = ("root", "path", "guard", "descriptor", "_status")
+
+    def __init__(self, root: Root, descriptor: int, path: str, guard: t.Optional[int] = None) -> None:
+        self.root = root
+        self.path = path
+        self.guard = guard
+        self.descriptor = descriptor
+        self._status = None  # type: t.Optional[os.stat_result]
+
+    def __enter__(self) -> Directory:
+        return self
+
+    def __exit__(self, *unused: t.Any) -> None:
+        self.close()
+
+    def close(self) -> None:
+        os.close(self.descriptor)
+
+    def join(self, name: str) -> str:
+        """The path of a child, as seen from inside the root."""
+        return (self.path if self.path != "/" else "") + "/" + name
+
+    def status(self) -> os.stat_result:
+        """The status of the directory itself."""
+        if self._status is None:
+            self._status = os.fstat(self.descriptor)
+        return self._status
+
+    def child_status(self, name: str) -> os.stat_result:
+        """The status of a child, a link not followed; raises Absent or Unreadable."""
+        try:
+            return os.stat(name, dir_fd=self.descriptor, follow_symlinks=False)
+        except OSError as error:
+            raise trouble(error, self.join(name)) from error
+
+    def link_target(self, name: str) -> str:
+        """Where a child that is a symbolic link points to, unresolved; raises Absent or Unreadable."""
+        try:
+            return os.readlink(name, dir_fd=self.descriptor)
+        except OSError as error:
+            raise trouble(error, self.join(name)) from error
+
+    def access_control(self) -> t.Optional[bytes]:
+        """The extended attribute that holds the POSIX access control list, where there is one (Linux)."""
+        try:
+            # A descriptor opened with O_PATH cannot be asked; its entry below /proc/self/fd can.
+            return os.getxattr("/proc/self/fd/%d" % self.descriptor, "system.posix_acl_access")
+        except (OSError, AttributeError):
+            return None
+
+    def entries(self, *, limit: int = MAX_ENTRIES) -> t.List[t.Tuple[str, str]]:
+        """Name and kind (C(file), C(directory), C(link) or C(other)) of each child, in no order.
+
+        :raises Unreadable: it may not be listed, or holds more entries than the limit (nothing is returned then).
+        """
+        return self._list(lambda child: (child.name, _kind(child)), limit)
+
+    def names(self, *, limit: int = MAX_ENTRIES) -> t.List[str]:
+        """The names of the children, in no order; raises as entries() does."""
+        return self._list(lambda child: child.name, limit)
+
+    def statuses(self, *, limit: int = MAX_ENTRIES) -> t.List[t.Tuple[str, os.stat_result]]:
+        """Name and status of each child, links not followed; raises as entries() does."""
+        return self._list(lambda child: (child.name, child.stat(follow_symlinks=False)), limit)
+
+    def _list(self, pick: t.Callable[[os.DirEntry], _T], limit: int) -> t.List[_T]:
+        if not self._guard_may(self.status(), _READABLE):
+            raise Unreadable(self.path, _NOT_THEIRS % (self._guard_name(), "list"))
+        found = []  # type: t.List[_T]
+        try:
+            descriptor = os.open(".", _LIST, dir_fd=self.descriptor)
+            try:
+                with os.scandir(descriptor) as children:
+                    for child in children:
+                        if len(found) >= limit:
+                            raise Unreadable(self.path, "it holds more than %d entries" % limit)
+                        found.append(pick(child))
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise trouble(error, self.path) from error
+        return found
+
+    def directory(self, path: str) -> Directory:
+        """Open a directory by its path from here, links followed inside the root only.
+
+        :raises Absent: there is nothing, or no directory, of that name.
+        :raises Unreadable: it is there and cannot, or must not, be entered.
+        """
+        if "/" not in path and path not in ("", ".", ".."):
+            child = self.enter(path)
+            if child is not None:
+                return child
+        return self.root.walk_to_directory(self.join(path), guard=self.guard)
+
+    def enter(self, name: str) -> t.Optional[Directory]:
+        """Open a child that is a directory itself; None where it is something else, such as a link.
+
+        :raises Absent: there is no child of that name.
+        :raises Unreadable: it must not be entered.
+        """
+        full = self.join(name)
+        self.root.check_entry(full)
+        try:
+            descriptor = os.open(name, OPEN_DIRECTORY, dir_fd=self.descriptor)
+        except OSError as error:
+            if error.errno in (errno.ENOTDIR, errno.ELOOP):
+                return None
+            raise trouble(error, full) from error
+        child = Directory(self.root, descriptor, full, self.guard)
+        try:
+            if self.root.one_file_system and child.status().st_dev != self.root.device:
+                raise Unreadable(full, "another file system, and the options say to stay on one")
+            if not child._guard_may(child.status(), _EXECUTE):
+                raise Unreadable(full, _NOT_THEIRS % (child._guard_name(), "enter"))
+        except Unreadable:
+            child.close()
+            raise
+        return child
+
+    def has(self, path: str) -> bool:
+        """Whether a child, or C(child/grandchild) of a child known to be no link, is there. A hint, not a proof."""
+        if self.join(path.partition("/")[0]) in self.root.mounts:
+            return True  # it may be a dead mount: leave it to the careful way
+        try:
+            os.stat(path, dir_fd=self.descriptor, follow_symlinks=False)
+        except OSError:
+            return False
+        return True
+
+    def read(self, name: str, *, limit: int = MAX_FILE_BYTES) -> bytes:
+        """Read a child that is a regular file, or a link to one that stays inside the root.
+
+        :param limit: the number of bytes above which the file is not read.
+        :raises Absent: there is no such file.
+        :raises Unreadable: it is no regular file, is too large, or may not be read.
+        """
+        return self._follow_and_read(name, limit, whole=True)
+
+    def read_head(self, name: str, *, size: int = 512) -> bytes:
+        """Read the first bytes of a child, however large it is; raises as read() does."""
+        return self._follow_and_read(name, size, whole=False)
+
+    def _follow_and_read(self, name: str, limit: int, *, whole: bool) -> bytes:
+        full = self.join(name)
+        self.root.check_time(full)
+        status = self.child_status(name)
+        if stat.S_ISLNK(status.st_mode):
+            parent, last = self.root.walk_to_parent(full, guard=self.guard)
+            with parent:
+                return parent._follow_and_read(last, limit, whole=whole)
+        if not stat.S_ISREG(status.st_mode):
+            kind = _KINDS.get(stat.S_IFMT(status.st_mode), "something else")
+            raise Unreadable(full, "it is %s, a regular file was expected" % kind)
+        if whole and status.st_size > limit:
+            raise Unreadable(full, "it has %d bytes, more than the limit of %d" % (status.st_size, limit))
+        if not self._guard_may(status, _READABLE):
+            raise Unreadable(full, _NOT_THEIRS % (self._guard_name(), "read"))
+        try:
+            return self._read(name, status, limit, whole)
+        except OSError as error:
+            raise trouble(error, full) from error
+
+    def _read(self, name: str, status: os.stat_result, limit: int, whole: bool) -> bytes:
+        descriptor = os.open(name, _READ, dir_fd=self.descriptor)
+        try:
+            self.root.files_opened += 1
+            opened = os.fstat(descriptor)
+            if (opened.st_ino, opened.st_dev) != (status.st_ino, status.st_dev):
+                raise Unreadable(self.join(name), "it was exchanged while it was being opened")
+            if not whole:
+                return os.read(descriptor, limit)
+            data = os.read(descriptor, opened.st_size + 1)
+            if len(data) == opened.st_size:
+                return data
+            return _read_on(descriptor, data, limit, self.join(name))
+        finally:
+            os.close(descriptor)
+
+    def _guard_may(self, status: os.stat_result, bit: int) -> bool:
+        """Whether the user whose link led here could do this without us (owner, group and others of the mode)."""
+        if self.guard is None or status.st_uid == self.guard or status.st_mode & bit:
+            return True
+        groups = self.root.identities.groups_of(self.guard)
+        return bool(status.st_mode & (bit << 3)) and status.st_gid in groups
+
+    def _guard_name(self) -> str:
+        return self.root.identities.user_name(t.cast(int, self.guard)) or str(self.guard)
+
+
+def _kind(entry: os.DirEntry) -> str:
+    if entry.is_symlink():
+        return "link"
+    if entry.is_dir(follow_symlinks=False):
+        return "directory"
+    return "file" if entry.is_file(follow_symlinks=False) else "other"
+
+
+def _read_on(descriptor: int, data: bytes, limit: int, path: str) -> bytes:
+    """Read what a file holds beyond its size of a moment ago, up to the limit."""
+    parts, size = [data], len(data)
+    while size <= limit:
+        part = os.read(descriptor, min(1024 * 1024, limit + 1 - size))
+        if not part:
+            return b"".join(parts)
+        parts.append(part)
+        size += len(part)
+    raise Unreadable(path, "it has more bytes than the limit of %d" % limit)
+
+
+__all__ = ("MAX_ENTRIES", "MAX_FILE_BYTES", "OPEN_DIRECTORY", "Directory")

@@ -1,0 +1,87 @@
+# Copyright (c) 2026, The labfleet.conda contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The processes that run in a root: which programs, whose, and the variables of conda in their environment."""
+
+from __future__ import annotations
+
+import os
+import re
+import typing as t
+
+if t.TYPE_CHECKING:
+    from ansible_collections.labfleet.conda.plugins.module_utils._system._root import Root
+
+MAX_PROCESSES = 100000
+MAX_ENVIRONMENT_BYTES = 256 * 1024
+MAX_SAME_PROGRAM = 4
+_VARIABLE = re.compile(rb"(?:^|\0)((?:_?CONDA|MAMBA|PIXI)[A-Z0-9_]{0,60})=([^\0]{1,4096})")
+
+
+class Process(t.NamedTuple):
+    """One process: its number, its user's number, its program and its variables of conda, mamba and pixi."""
+
+    pid: int
+    uid: int
+    program: str
+    variables: t.Dict[str, str]
+
+
+def parse_environment(data: bytes) -> t.Dict[str, str]:
+    """The CONDA*, MAMBA* and PIXI* variables of a process environment (names and values end in a zero byte)."""
+    return {os.fsdecode(name): os.fsdecode(value) for name, value in _VARIABLE.findall(data)}
+
+
+def list_processes(root: Root) -> t.List[Process]:
+    """The processes that this user may look at and that live in the root's mount namespace.
+
+    The environment is read of a few processes per user and program only: the same program started a
+    thousand times tells nothing new.
+    """
+    base = "/proc"
+    reference = root.process or ("self" if root.is_running_system else None)
+    if reference is None:
+        return []
+    namespace = _link("%s/%s/ns/mnt" % (base, reference))
+    try:
+        numbers = [name for name in os.listdir(base) if name.isdigit()]
+    except OSError:
+        return []
+    found = []  # type: t.List[Process]
+    seen = {}  # type: t.Dict[t.Tuple[int, str], int]
+    for name in numbers[:MAX_PROCESSES]:
+        root.check_time("/proc/" + name)
+        place = "%s/%s" % (base, name)
+        program = _link(place + "/exe")
+        if program is None or _link(place + "/ns/mnt") != namespace:
+            continue
+        try:
+            uid = os.stat(place).st_uid
+        except OSError:
+            continue
+        times = seen[uid, program] = seen.get((uid, program), 0) + 1
+        variables = parse_environment(_read(place + "/environ")) if times <= MAX_SAME_PROGRAM else {}
+        found.append(Process(int(name), uid, program, variables))
+    return found
+
+
+def _link(path: str) -> t.Optional[str]:
+    try:
+        return os.readlink(path)
+    except OSError:  # a kernel thread, another user's process, or one that has ended
+        return None
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as stream:
+            return stream.read(MAX_ENVIRONMENT_BYTES)
+    except OSError:
+        return b""
+
+
+__all__ = ("Process", "list_processes", "parse_environment")

@@ -1,0 +1,586 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The labfleet.conda contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: conda_info
+short_description: Finds every conda, mamba, micromamba and pixi of a host, and all their environments
+version_added: 0.1.0
+author:
+  - The labfleet.conda contributors (@labfleet)
+description:
+  - Reads files only. Neither conda nor any other program is started, and nothing is written, so it is safe to run as
+    root on hosts where every user may have a conda of their own.
+  - Looks at the usual places, at every home, at what shell start files, job tables and module files name, at the
+    registries C(~/.conda/environments.txt), at the C(envs_dirs) and C(pkgs_dirs) of every condarc, and at the running
+    processes.
+  - What is there and cannot be read is in RV(unreadable), with the reason. Unknown is never reported as clean.
+  - Tokens and passwords in URLs, commands and settings are masked in everything that is returned.
+  - Symbolic links are followed inside O(root) only, and a link that a user has set only to what that user may read.
+extends_documentation_fragment:
+  - labfleet.conda._attributes
+  - labfleet.conda._attributes.info_module
+  - labfleet.conda._attributes.actiongroup_conda
+options:
+  root:
+    description:
+      - The root of the file system to look at. Another one than V(/) is that of a container seen from its host, such as
+        C(/proc/4711/root), or of a mounted disk.
+      - All paths in options and results are those seen from inside this root.
+    type: path
+    default: /
+  search_paths:
+    description:
+      - Directories to search besides the known places, O(depth) levels deep. Symbolic links below them are not followed.
+    type: list
+    elements: str
+    default: []
+  exclude:
+    description:
+      - Directories that are not entered. What would have been looked at in them is in RV(unreadable).
+    type: list
+    elements: str
+    default: []
+  users:
+    description:
+      - Look only at the homes of these users. System-wide places are looked at all the same.
+      - Without it every home is looked at, also those that no user has any more.
+    type: list
+    elements: str
+  depth:
+    description:
+      - How many levels of directories below each of O(search_paths) are searched.
+    type: int
+    default: 3
+  one_file_system:
+    description:
+      - Do not enter any directory that is not on the file system of O(root).
+      - Independent of this, kernel file systems are never entered, network mounts that do not answer within 3 seconds
+        are passed over, and an automounter is never made to mount anything.
+    type: bool
+    default: false
+  gather:
+    description:
+      - What to gather besides that which is always gathered, because it costs time.
+      - V(records) reads every record of every environment, for build number, channel and URL of each package, and makes
+        RV(environments[].pip_packages) exact.
+      - V(sizes) counts bytes and inodes of every environment and package cache.
+      - V(last_use) tells when each environment was last used, as far as the file system knows.
+    type: list
+    elements: str
+    choices:
+      - records
+      - sizes
+      - last_use
+    default: []
+  time_limit:
+    description:
+      - After so many seconds the look ends, and what was found until then is returned with RV(complete=false).
+    type: float
+    default: 60
+notes:
+  - To see the homes and processes of all users, use C(become). As another user the module tells what that user can see.
+  - A standalone micromamba or pixi program carries no record of its version. Since nothing is run, its version is then
+    unknown (V(null)).
+  - Without V(records) in O(gather), a Python package that pip installed in the very version that a conda record
+    of the same name has is not noticed.
+seealso:
+  - module: labfleet.conda.fleet_report
+"""
+
+EXAMPLES = r"""
+---
+- name: Look at everything on the host
+  labfleet.conda.conda_info:
+  become: true
+  register: conda
+
+- name: Show which conda versions there are
+  ansible.builtin.debug:
+    msg: "{{ conda.installations | map(attribute='version') | unique }}"
+
+- name: Look into a running container from its host, with the channel of every package
+  labfleet.conda.conda_info:
+    root: /proc/4711/root
+    gather:
+      - records
+  become: true
+
+- name: How much space do the environments of two users take, and when were they last used
+  labfleet.conda.conda_info:
+    users:
+      - alice
+      - bob
+    gather:
+      - sizes
+      - last_use
+    time_limit: 600
+  become: true
+
+- name: Search a shared file system too, but not its archive
+  labfleet.conda.conda_info:
+    search_paths:
+      - /groups
+    depth: 4
+    exclude:
+      - /groups/archive
+  become: true
+"""
+
+RETURN = r"""
+root:
+  description: The root that was looked at.
+  returned: success
+  type: str
+  sample: /
+installations:
+  description: Every conda, mamba, micromamba and pixi that was found, by prefix.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    kind:
+      description: Which tool it is. A base prefix that holds both conda and mamba is a conda.
+      type: str
+      choices: [conda, mamba, micromamba, pixi]
+      sample: conda
+    distribution:
+      description: Where it comes from; V(null) for a program that stands alone.
+      type: str
+      choices: [anaconda, miniconda, miniforge, mambaforge, custom]
+      sample: miniforge
+    distribution_evidence:
+      description: What tells the distribution.
+      type: str
+      sample: conda comes from the channel conda-forge
+    prefix:
+      description: The base prefix, or the root prefix of a micromamba; V(null) for a program that stands alone.
+      type: str
+      sample: /opt/conda
+    program:
+      description: The program file, if there is one.
+      type: str
+      sample: /opt/conda/bin/conda
+    version:
+      description: The version of the tool that RV(installations[].kind) names; V(null) where it is unknown.
+      type: str
+      sample: 26.7.1
+    version_source:
+      description: Whether a conda record tells the version, or only the metadata in site-packages (V(dist-info)).
+      type: str
+      choices: [record, dist-info]
+      sample: record
+    versions:
+      description: The versions of the packages that make up the tool chain, of those that are installed.
+      type: dict
+      sample: {"conda": "26.7.1", "python": "3.13.1", "conda-libmamba-solver": "26.6.0", "libmambapy": "2.8.1"}
+    solver:
+      description: The solver in force for users without a setting of their own; V(null) for other kinds than conda.
+      type: dict
+      contains:
+        name:
+          description: The solver's name.
+          type: str
+          sample: libmamba
+        version:
+          description: The version of the package that provides it; V(null) where conda itself does, or it is missing.
+          type: str
+          sample: 26.6.0
+        source:
+          description: The file or environment variable that says so, or the default of the version.
+          type: str
+          sample: default since conda 23.10
+        available:
+          description: Whether the package that provides it is installed.
+          type: bool
+          sample: true
+    owner:
+      description: The user who owns the prefix or program; a number where nobody has that number any more.
+      type: str
+      sample: root
+    group:
+      description: The group of the prefix or program.
+      type: str
+      sample: root
+    mode:
+      description: The permissions of the prefix or program, octal.
+      type: str
+      sample: "0755"
+    writers:
+      description:
+        - Who, besides root, may change the code of the installation, by the permissions and access control lists of the
+          prefix, its C(bin), C(condabin), C(conda-meta), C(lib) and C(site-packages), and of the directories above it.
+      type: dict
+      contains:
+        users:
+          description: Names of users.
+          type: list
+          elements: str
+          sample: []
+        groups:
+          description: Names of groups.
+          type: list
+          elements: str
+          sample: [conda-admins]
+        everybody:
+          description: Whether every user may.
+          type: bool
+          sample: false
+    frozen:
+      description: V(null) where the base is not frozen (CEP 22), else the message for who tries to change it.
+      type: dict
+      sample: {"message": "Ask the platform team"}
+    installer:
+      description: What the installer left behind, and in which file; V(null) where it left nothing.
+      type: dict
+      sample: {"name": "Miniforge3", "version": "26.7.2-0", "platform": "linux-64", "type": "sh", "source": "/opt/conda/.installer.info"}
+    last_change:
+      description: The last section of the base prefix's history, as in RV(environments[].last_change).
+      type: dict
+    secondary:
+      description: Whether it lies in an environment of another installation.
+      type: bool
+      sample: false
+    found_by:
+      description: What led to it.
+      type: list
+      elements: str
+      sample: [known place]
+    notes:
+      description: Further things worth knowing, one sentence each.
+      type: list
+      elements: str
+      sample: []
+environments:
+  description: Every environment that was found, base prefixes included, by prefix.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    prefix:
+      description: Where it is, links resolved.
+      type: str
+      sample: /home/alice/.conda/envs/train
+    name:
+      description: Its name, V(null) for one that only its path names.
+      type: str
+      sample: train
+    base:
+      description: Whether it is the base prefix of an installation.
+      type: bool
+      sample: false
+    owner:
+      description: The user who owns it; a number where nobody has that number any more.
+      type: str
+      sample: alice
+    group:
+      description: Its group.
+      type: str
+      sample: alice
+    mode:
+      description: Its permissions, octal.
+      type: str
+      sample: "0755"
+    installation:
+      description: The prefix of the installation it belongs to; V(null) where nothing tells.
+      type: str
+      sample: /opt/conda
+    installation_evidence:
+      description: What tells the installation.
+      type: str
+      sample: a command in its history
+    made_by:
+      description: The tool that made it.
+      type: str
+      sample: conda
+    python_version:
+      description: The version of its Python, V(null) without one.
+      type: str
+      sample: 3.12.8
+    record_count:
+      description: The number of installed conda packages; V(null) where they could not be listed.
+      type: int
+      sample: 250
+    requested:
+      description: The specs that somebody asked for, by the history, of packages that are installed.
+      type: list
+      elements: str
+      sample: ["python=3.12", "pytorch >=2.5"]
+    pinned:
+      description: The specs in C(conda-meta/pinned).
+      type: list
+      elements: str
+      sample: ["numpy 1.26.*"]
+    pip_packages:
+      description: Python packages that something other than conda installed.
+      type: list
+      elements: dict
+      contains:
+        name:
+          description: The project's name, as its metadata directory has it.
+          type: str
+          sample: wandb
+        version:
+          description: Its version.
+          type: str
+          sample: 0.19.1
+        installer:
+          description: The word in its INSTALLER file; V(null) where there is none.
+          type: str
+          sample: pip
+    frozen:
+      description: As RV(installations[].frozen).
+      type: dict
+    created:
+      description: When it was made, in UTC, if conda (25.11 and later) wrote it down.
+      type: str
+      sample: "2026-11-22T09:00:00Z"
+    modified:
+      description: When a record was last added or removed, in UTC.
+      type: str
+      sample: "2026-11-22T10:00:00Z"
+    last_change:
+      description: The last section of the history; V(null) without one.
+      type: dict
+      contains:
+        time:
+          description: The time as the history has it, in the host's local time of that day.
+          type: str
+          sample: "2026-11-22 11:00:00"
+        command:
+          description: The command line; V(null) where the section names none.
+          type: str
+          sample: /opt/conda/bin/conda install -y numpy
+        tool_version:
+          description: The version that the tool wrote into the section. Micromamba always writes 3.8.0.
+          type: str
+          sample: 26.7.1
+    revisions:
+      description: The number of sections in the history.
+      type: int
+      sample: 3
+    registered_by:
+      description: The users in whose C(~/.conda/environments.txt) it is listed.
+      type: list
+      elements: str
+      sample: [alice]
+    processes:
+      description: The number of running processes whose program lies in it, of those that could be seen.
+      type: int
+      sample: 0
+    suspect:
+      description: V(null), or why conda would not take it for an environment.
+      type: str
+      sample: conda-meta holds no history
+    found_by:
+      description: What led to it.
+      type: list
+      elements: str
+      sample: [registry /home/alice/.conda/environments.txt]
+    records:
+      description: Its packages.
+      returned: when O(gather) has V(records)
+      type: list
+      elements: dict
+      sample:
+        - name: numpy
+          version: 2.3.0
+          build: py313h0_0
+          build_number: 0
+          channel: conda-forge
+          subdir: linux-64
+          url: https://conda.anaconda.org/conda-forge/linux-64/numpy-2.3.0-py313h0_0.conda
+    size:
+      description: What it takes on disk.
+      returned: when O(gather) has V(sizes)
+      type: dict
+      contains:
+        bytes:
+          description: Bytes on disk, a hard-linked file counted once.
+          type: int
+          sample: 5368709120
+        inodes:
+          description: Number of files, directories and links, a hard-linked file counted once.
+          type: int
+          sample: 120000
+        own_bytes:
+          description: The bytes that removing it would free; the others are shared with a cache or other environments.
+          type: int
+          sample: 104857600
+        complete:
+          description: Whether all of it could be read.
+          type: bool
+          sample: true
+    last_use:
+      description: The latest sign of use.
+      returned: when O(gather) has V(last_use)
+      type: dict
+      contains:
+        time:
+          description: When, in UTC.
+          type: str
+          sample: "2026-11-20T08:00:00Z"
+        evidence:
+          description: Which sign it is.
+          type: str
+          sample: /home/alice/.conda/envs/train/bin/python3.12 was read
+configurations:
+  description:
+    - The settings in force for each installation, once for all users without files of their own (RV(configurations[].user)
+      is V(null)), and once for each user who has some and can use the installation.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    installation:
+      description: The base prefix.
+      type: str
+      sample: /opt/conda
+    user:
+      description: The user, or V(null) for all others.
+      type: str
+      sample: alice
+    files:
+      description: The files that were read, lowest precedence first.
+      type: list
+      elements: str
+      sample: [/etc/conda/condarc, /home/alice/.condarc]
+    settings:
+      description:
+        - For each key, under its present name, its C(value), and the file or variable (C(source)) and C(line) that decided
+          it, or that comes first where several make it up (C(sources)).
+        - C(final) tells that a C(#!final) mark decided; then C(ignored) are the files whose values have no effect.
+        - C(known) is false for a key that conda itself does not know, such as one of a plugin or a misspelt one.
+        - C(problem) is set, and the value V(null), where conda would stop at the setting.
+      type: dict
+      sample:
+        channels:
+          value: [conda-forge]
+          source: /etc/conda/condarc
+          line: 1
+          sources: [/etc/conda/condarc]
+          final: true
+          ignored: [/home/alice/.condarc]
+          known: true
+          problem: null
+    solver:
+      description: The solver in force, as in RV(installations[].solver).
+      type: dict
+    environment_directories:
+      description: The C(envs_dirs) in force, first one first.
+      type: list
+      elements: str
+      sample: [/opt/conda/envs, /home/alice/.conda/envs]
+    package_caches:
+      description: The C(pkgs_dirs) in force, first one first.
+      type: list
+      elements: str
+      sample: [/opt/conda/pkgs, /home/alice/.conda/pkgs]
+package_caches:
+  description: The package caches that are there.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    path:
+      description: Where it is.
+      type: str
+      sample: /opt/conda/pkgs
+    owner:
+      description: The user who owns it.
+      type: str
+      sample: root
+    group:
+      description: Its group.
+      type: str
+      sample: root
+    mode:
+      description: Its permissions, octal.
+      type: str
+      sample: "0755"
+    writers:
+      description: Who, besides root, may write to it, as in RV(installations[].writers).
+      type: dict
+    file_system:
+      description: The type of the file system it lies on, V(null) where it is unknown.
+      type: str
+      sample: ext4
+    used_by:
+      description: The installations, and users with settings of their own, whose configuration names it.
+      type: list
+      elements: str
+      sample: [/opt/conda, "/opt/conda for alice"]
+    size:
+      description: What it takes on disk; its C(own_bytes) are in use by no environment.
+      returned: when O(gather) has V(sizes)
+      type: dict
+homes:
+  description: The number of homes that were looked at.
+  returned: success
+  type: int
+  sample: 12
+unreadable:
+  description: What is there and could not be read, the first thousand.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    path:
+      description: Where it is.
+      type: str
+      sample: /home/bob
+    reason:
+      description: Why it could not be read.
+      type: str
+      sample: permission denied
+unreadable_count:
+  description: How many things could not be read.
+  returned: success
+  type: int
+  sample: 1
+complete:
+  description: Whether the look came to its end within O(time_limit).
+  returned: success
+  type: bool
+  sample: true
+seconds:
+  description: How long the look took.
+  returned: success
+  type: float
+  sample: 0.021
+files_opened:
+  description: How many files were opened.
+  returned: success
+  type: int
+  sample: 84
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import Options, ScanError, scan
+
+ARGUMENT_SPEC = {
+    "root": {"type": "path", "default": "/"},
+    "search_paths": {"type": "list", "elements": "str", "default": []},
+    "exclude": {"type": "list", "elements": "str", "default": []},
+    "users": {"type": "list", "elements": "str"},
+    "depth": {"type": "int", "default": 3},
+    "one_file_system": {"type": "bool", "default": False},
+    "gather": {"type": "list", "elements": "str", "choices": ["records", "sizes", "last_use"], "default": []},
+    "time_limit": {"type": "float", "default": 60},
+}
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    try:
+        result = scan(Options(**module.params))
+    except ScanError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=False, **result)
+
+
+if __name__ == "__main__":
+    main()

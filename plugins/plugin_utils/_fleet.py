@@ -1,0 +1,134 @@
+# Copyright (c) 2026, The labfleet.conda contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The fleet: what all hosts of a run told, as one document and as one table."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.labfleet.conda.plugins.plugin_utils._host_names import merge_host_names
+
+SCHEMA = "labfleet.conda/fleet/1"
+HEADS = ("HOST", "INSTALLATION", "VERSION", "SOLVER", "ENVIRONMENTS", "NOTES")
+# What differs between two looks at the same, unchanged host.
+_VOLATILE = ("seconds", "files_opened", "invocation", "changed", "failed", "warnings", "_ansible_no_log")
+
+
+def fleet_document(results: t.Mapping[str, t.Optional[t.Mapping[str, t.Any]]]) -> dict[str, t.Any]:
+    """One document of all hosts.
+
+    :param results: per host what C(conda_info) returned, or what the task's failure left; None for a host
+        that gave nothing.
+    :returns: C(schema), C(summary) and C(hosts); each host has a C(status): ok, incomplete, failed or unreachable.
+    """
+    hosts = {name: _host(result) for name, result in sorted(results.items())}
+    return {"schema": SCHEMA, "summary": _summary(hosts), "hosts": hosts}
+
+
+def _host(result: t.Optional[t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
+    if result is None:
+        return {"status": "failed", "message": "the host gave no result"}
+    if result.get("unreachable"):
+        return {"status": "unreachable", "message": _one_line(result.get("msg"))}
+    if "installations" not in result:
+        return {"status": "failed", "message": _one_line(result.get("msg"))}
+    kept = {key: value for key, value in result.items() if key not in _VOLATILE and not key.startswith("_")}
+    return {"status": "ok" if result.get("complete") else "incomplete", **kept}
+
+
+def _one_line(message: t.Any) -> str:
+    return " ".join(str(message or "no reason was given").split())
+
+
+def _summary(hosts: t.Mapping[str, t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
+    looked = [host for host in hosts.values() if host["status"] in ("ok", "incomplete")]
+    return {
+        "hosts": len(hosts),
+        "hosts_not_seen": sorted(name for name, host in hosts.items() if host not in looked),
+        "hosts_incomplete": sorted(name for name, host in hosts.items() if host["status"] == "incomplete"),
+        "installations": sum(len(host["installations"]) for host in looked),
+        "environments": sum(len(host["environments"]) for host in looked),
+        "unreadable": sum(host["unreadable_count"] for host in looked),
+    }
+
+
+def table_rows(document: t.Mapping[str, t.Any]) -> list[list[str]]:
+    """The rows of the table, hosts with equal rows merged into one block."""
+    blocks = {}  # type: dict[tuple[tuple[str, ...], ...], list[str]]
+    for name, host in document["hosts"].items():
+        blocks.setdefault(tuple(_host_rows(host)), []).append(name)
+    rows = []
+    for block, names in sorted(blocks.items(), key=lambda item: min(item[1])):
+        for index, row in enumerate(block):
+            rows.append([merge_host_names(names) if index == 0 else "", *row])
+    return rows
+
+
+def _host_rows(host: t.Mapping[str, t.Any]) -> list[tuple[str, ...]]:
+    if host["status"] in ("failed", "unreachable"):
+        return [("", "", "", "", "%s: %s" % (host["status"], host["message"]))]
+    rows = [_installation_row(item, host["environments"]) for item in host["installations"]]
+    orphans = [item for item in host["environments"] if item["installation"] is None]
+    if orphans:
+        rows.append(("(no installation)", "", "", str(len(orphans)), _makers(orphans)))
+    if not rows:
+        rows.append(("none found", "", "", "", ""))
+    trouble = []
+    if host["status"] == "incomplete":
+        trouble.append("INCOMPLETE: the time limit ended the look")
+    if host["unreadable_count"]:
+        trouble.append("%d unreadable, see 'unreadable' in the result" % host["unreadable_count"])
+    if trouble:
+        rows[-1] = (*rows[-1][:-1], "; ".join(filter(None, [rows[-1][-1], *trouble])))
+    return rows
+
+
+def _installation_row(item: t.Mapping[str, t.Any], environments: t.Sequence[t.Mapping[str, t.Any]]) -> tuple[str, ...]:
+    place = item["prefix"] or item["program"] or ""
+    what = item["distribution"] if item["distribution"] not in (None, "custom") else item["kind"]
+    own = [one for one in environments if item["prefix"] and one["installation"] == item["prefix"] and not one["base"]]
+    solver = (item["solver"] or {}).get("name") or ("" if item["kind"] != "conda" else "unknown")
+    return (
+        "%s (%s)" % (place, what),
+        item["version"] or "unknown",
+        solver,
+        str(len(own)),
+        "; ".join(_notes(item, environments)),
+    )
+
+
+def _notes(item: t.Mapping[str, t.Any], environments: t.Sequence[t.Mapping[str, t.Any]]) -> list[str]:
+    notes = []
+    if item["kind"] == "conda" and item["versions"].get("mamba"):
+        notes.append("mamba %s" % item["versions"]["mamba"])
+    if item["owner"] != "root":
+        notes.append("owner %s" % item["owner"])
+    writers = item["writers"]
+    if writers["everybody"]:
+        notes.append("WRITABLE BY EVERYBODY")
+    elif writers["groups"]:
+        notes.append("writable by group %s" % ", ".join(writers["groups"]))
+    others = [user for user in writers["users"] if user != item["owner"]]
+    if others:
+        notes.append("writable by %s" % ", ".join(others))
+    if item["frozen"]:
+        notes.append("frozen")
+    if item["secondary"]:
+        notes.append("inside another installation's environment")
+    base = next((one for one in environments if one["prefix"] == item["prefix"]), None)
+    if base and base["pip_packages"]:
+        notes.append("%d pip packages in base" % len(base["pip_packages"]))
+    return notes + list(item["notes"])
+
+
+def _makers(environments: t.Sequence[t.Mapping[str, t.Any]]) -> str:
+    makers = sorted({item["made_by"] or "an unknown tool" for item in environments})
+    return "made by " + ", ".join(makers)
+
+
+__all__ = ("HEADS", "SCHEMA", "fleet_document", "table_rows")

@@ -1,0 +1,34 @@
+# Copyright (c) 2026, The labfleet.conda contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Makes the checkout importable as ansible_collections.labfleet.conda, as it is once installed."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+CHECKOUT = os.path.dirname(HERE)
+
+
+def _make_importable():
+    """Put a folder on sys.path in which the checkout stands at its installed place.
+
+    A symbolic link is enough: ansible_collections and labfleet are namespace packages.
+    """
+    parts = os.path.abspath(CHECKOUT).split(os.sep)
+    if parts[-3:] == ["ansible_collections", "labfleet", "conda"]:
+        collections = os.sep.join(parts[:-3])
+    else:
+        collections = os.path.join(CHECKOUT, "build", "collections")
+        link = os.path.join(collections, "ansible_collections", "labfleet", "conda")
+        os.makedirs(os.path.dirname(link), exist_ok=True)
+        if not os.path.islink(link):
+            os.symlink(CHECKOUT, link)
+    if collections not in sys.path:
+        sys.path.insert(0, collections)
+
+
+_make_importable()
