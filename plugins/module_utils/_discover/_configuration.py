@@ -129,6 +129,8 @@ class Configurations:
             condarc=variables.get("CONDARC"),
             mamba=installation.kind in ("mamba", "micromamba"),
         ):
+            if home and not self._may_be_there(home, place.path):
+                continue
             for path in self._paths(place.path, place.directory):
                 parsed = self._parse(path, place.tier)
                 if parsed is not None and parsed.readable:
@@ -145,6 +147,13 @@ class Configurations:
             self._directories(installation, home, settings, variables, "envs"),
             self._directories(installation, home, settings, variables, "pkgs"),
         )
+
+    def _may_be_there(self, home: Home, path: str) -> bool:
+        """Whether a place in a home can exist, by the names of the home's children; most homes have none of them."""
+        names = self._survey.home_names.get(home.path)
+        if names is None or not path.startswith(home.path + "/"):
+            return True
+        return path[len(home.path) + 1 :].partition("/")[0] in names
 
     def _directories(
         self,

@@ -18,7 +18,6 @@ from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environmen
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._pip import distributions, normalize
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._records import (
     BadRecord,
-    RecordName,
     channel_name,
     parse_record,
 )
@@ -144,10 +143,8 @@ def _is_nested(survey: Survey, environment: Environment) -> bool:
 
 def _distribution_version(prefix: Directory, environment: Environment, project: str) -> t.Optional[str]:
     """The version that the metadata in site-packages gives for a project, whatever the records say."""
-    if environment.python_version is None:
-        return None
-    python = next(record for record in environment.records or () if record.name == "python")
-    return _project_version(prefix, site_packages(python), project)
+    python = environment.record("python")
+    return _project_version(prefix, site_packages(python), project) if python else None
 
 
 def _project_version(directory: Directory, path: str, project: str) -> t.Optional[str]:
@@ -204,11 +201,11 @@ def _distribution(
 
 def _channel_of_conda(prefix: Directory, environment: Environment) -> t.Optional[str]:
     for name in ("conda", "mamba"):
-        file_name = environment.record_file(name)
-        if file_name:
+        record = environment.record(name)
+        if record:
             try:
                 with prefix.directory("conda-meta") as meta:
-                    return channel_name(parse_record(meta.read(file_name), file_name=file_name))
+                    return channel_name(parse_record(meta.read(record.file_name), expected=record))
             except (Absent, Unreadable, BadRecord):
                 return None
     return None
@@ -218,9 +215,9 @@ def _who_may_write(survey: Survey, prefix: Directory, environment: Environment) 
     """Who may change the code of a prefix: by its own directories, or by exchanging one on the way to it."""
     found = directory_writers(prefix)
     paths = list(_CODE_DIRECTORIES)
-    python = next((record for record in environment.records or () if record.name == "python"), None)
+    python = environment.record("python")
     if python:
-        paths.append(site_packages(t.cast(RecordName, python)))
+        paths.append(site_packages(python))
     for path in paths:
         try:
             with prefix.directory(path) as directory:

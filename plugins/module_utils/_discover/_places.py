@@ -18,22 +18,22 @@ import re
 import typing as t
 
 _NAMES = ("anaconda", "anaconda3", "miniconda", "miniconda3", "miniforge", "miniforge3", "mambaforge", "micromamba")
-_MORE_NAMES = _NAMES + ("anaconda2", "miniconda2", "conda", "mamba")
+KNOWN_NAMES = _NAMES + ("anaconda2", "miniconda2", "conda", "mamba")
 
 # Prefixes that stand somewhere by themselves.
 SYSTEM_PREFIXES = (
-    ["/" + name for name in _MORE_NAMES]
+    ["/" + name for name in KNOWN_NAMES]
     + [
         parent + "/" + name
         for parent in ("/usr/share", "/usr/local", "/usr", "/opt/homebrew", "/home/linuxbrew/.linuxbrew", "/usr/lib")
-        for name in _MORE_NAMES
+        for name in KNOWN_NAMES
     ]
     + ["/opt/homebrew/Caskroom/miniforge/base", "/ext3/miniconda3", "/ext3/miniforge3"]
 )
 # Directories whose children are looked at, whatever their names.
 SYSTEM_PARENTS = ("/opt", "/usr/local", "/srv", "/ext3", "/data", "/scratch", "/shared", "/apps", "/software")
 HOME_PREFIXES = [
-    parent + "/" + name for parent in ("opt", ".conda", ".local") for name in _MORE_NAMES
+    parent + "/" + name for parent in ("opt", ".conda", ".local") for name in KNOWN_NAMES
 ] + [".local/share/mamba", ".local/share/r-miniconda", "micromamba"]
 # Directories whose children are environments.
 HOME_ENVIRONMENTS = (".conda/envs", ".condax", ".pixi/envs", ".local/share/mamba/envs", "micromamba/envs")

@@ -62,6 +62,7 @@ class Survey:
         self.depth = depth
         self.with_details = with_details
         self.homes = []  # type: t.List[Home]
+        self.home_names = {}  # type: t.Dict[str, t.Optional[t.Set[str]]]
         self.environments = {}  # type: t.Dict[_Identity, Environment]
         self.found_by = {}  # type: t.Dict[_Identity, t.List[str]]
         self.real = {}  # type: t.Dict[str, _Identity]
@@ -229,6 +230,8 @@ class Survey:
             return set()
         except Unreadable as error:
             self.report.add_error(error)
+            for name in places.KNOWN_NAMES:
+                self.add("prefix", path + "/" + name, found_by)
             return None
 
     def _hint_child(self, directory: Directory, name: str, found_by: str) -> None:
@@ -240,7 +243,7 @@ class Survey:
 
     def _look_at_home(self, home: Home) -> None:
         found_by = "home " + home.path
-        names = self._look_at_children(home.path, found_by)
+        names = self.home_names[home.path] = self._look_at_children(home.path, found_by)
 
         def there(paths: t.Iterable[str]) -> t.List[str]:
             return [home.path + "/" + path for path in paths if names is None or path.partition("/")[0] in names]

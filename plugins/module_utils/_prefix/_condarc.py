@@ -55,8 +55,9 @@ ALIASES = {
     "disallow": "disallowed_packages", "env_spec": "environment_specifier", "envs_path": "envs_dirs",
     "experimental_solver": "solver", "extra_platforms": "export_platforms",
     "pip_interop_enabled": "prefix_data_interoperability", "root_dir": "root_prefix",
-    "self_update": "auto_update_conda", "softlink": "always_softlink", "verbose": "verbosity", "verify_ssl": "ssl_verify",
-    "virtual_packages": "override_virtual_packages", "whitelist_channels": "allowlist_channels", "yes": "always_yes",
+    "self_update": "auto_update_conda", "softlink": "always_softlink", "verbose": "verbosity",
+    "verify_ssl": "ssl_verify", "virtual_packages": "override_virtual_packages",
+    "whitelist_channels": "allowlist_channels", "yes": "always_yes",
 }  # fmt: skip
 _SEPARATORS = {"pinned_packages": "&", "disallowed_packages": "&", "envs_dirs": ":"}
 _CONDARC = (".condarc", "condarc", "condarc.d")
@@ -139,7 +140,9 @@ def search_path(
     for tier, place, kind in places:
         for name in names[kind] if place else ():
             path = "/" + "/".join(part for part in (place + "/" + name).split("/") if part not in ("", "."))
-            found.setdefault(path, SearchEntry(tier, path, name.endswith(".d")))
+            # A file of another name than conda accepts is not read, so a variable can only mean a directory by it.
+            directory = name.endswith(".d") if name else not is_condarc_name(path.rpartition("/")[2], mamba=mamba)
+            found.setdefault(path, SearchEntry(tier, path, directory))
     return list(found.values())
 
 
@@ -218,8 +221,9 @@ def _marks_without_effect(root: Node, comments: t.Iterable[t.Tuple[int, str]]) -
         useful = ("final",) if node.kind == "map" else ("top", "bottom")
         effective += [child.line for child in children if mark_of(child) in useful]
         nodes.extend(children)
-    unused = [line for line in marked if line not in effective] if len(marked) > len(effective) else []
-    return [(line, "a mark that has no effect where it stands") for line in unused[: len(marked) - len(effective)]]
+    known, count = set(effective), len(marked) - len(effective)
+    unused = [line for line in marked if line not in known][: max(count, 0)]
+    return [(line, "a mark that has no effect where it stands") for line in unused]
 
 
 def environment_settings(mapping: t.Mapping[str, str], *, path: str = "environment") -> CondarcFile:

@@ -34,7 +34,6 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._errors imp
 from ansible_collections.labfleet.conda.plugins.module_utils._system._report import Report
 
 MAX_SMALL_FILE = 1024 * 1024
-_INFO_DIRECTORY = re.compile(r"/site-packages/([^/]+-info)(?:/|$)")
 
 
 class Frozen(t.NamedTuple):
@@ -71,16 +70,14 @@ class Environment(t.NamedTuple):
 
     def version_of(self, name: str) -> t.Optional[str]:
         """The version of an installed package, or None."""
-        for record in self.records or ():
-            if record.name == name:
-                return record.version
-        return None
+        record = self.record(name)
+        return record.version if record else None
 
-    def record_file(self, name: str) -> t.Optional[str]:
-        """The name of the record file of an installed package, or None."""
+    def record(self, name: str) -> t.Optional[RecordName]:
+        """An installed package, or None."""
         for record in self.records or ():
             if record.name == name:
-                return "%s-%s-%s.json" % record
+                return record
         return None
 
 
@@ -97,9 +94,9 @@ def read_environment(prefix: Directory, *, report: Report, with_details: bool = 
         names = _names(meta, report)
         present = frozenset(names or ())
         records = None if names is None else _record_names(meta, names, report)
-        details, owned = _details(meta, names or (), report) if with_details else (None, None)
+        details, owned = _details(meta, records or (), report) if with_details else (None, None)
         history = _history(meta, report) if names is None or "history" in present else None
-        python = _python(records or ())
+        python = next((record for record in records or () if record.name == "python"), None)
         status = prefix.status()
         return Environment(
             prefix=prefix.path,
@@ -154,25 +151,19 @@ def _record_names(meta: Directory, names: t.Iterable[str], report: Report) -> t.
 
 
 def _details(
-    meta: Directory, names: t.Iterable[str], report: Report
+    meta: Directory, names: t.Iterable[RecordName], report: Report
 ) -> t.Tuple[t.List[Record], t.Set[str]]:
     """The content of all records, and the metadata directories of site-packages that they own."""
     records, owned = [], set()  # type: t.List[Record], t.Set[str]
-    for name in sorted(names):
-        if not is_record_file(name) or parse_record_name(name) is None:
-            continue
+    for name in names:
         try:
-            record = parse_record(meta.read(name), file_name=name)
+            record = parse_record(meta.read(name.file_name), expected=name)
         except (BadRecord, Unreadable, Absent) as error:
-            report.add(meta.join(name), getattr(error, "reason", None) or str(error) or "it vanished")
+            report.add(meta.join(name.file_name), getattr(error, "reason", None) or str(error) or "it vanished")
             continue
         records.append(record)
-        for path in record.files:
-            if isinstance(path, str) and "-info" in path:
-                match = _INFO_DIRECTORY.search("/" + path if path.startswith("site-packages/") else path)
-                if match:
-                    owned.add(match.group(1))
-    return [record._replace(files=()) for record in records], owned
+        owned |= record.metadata_directories
+    return records, owned
 
 
 def _history(meta: Directory, report: Report) -> t.Optional[History]:
@@ -216,13 +207,6 @@ def _created(meta: Directory, report: Report) -> t.Optional[float]:
         report.add(meta.join("created_at"), "it is not a time in seconds")
         return None
     return seconds
-
-
-def _python(records: t.Iterable[RecordName]) -> t.Optional[RecordName]:
-    for record in records:
-        if record.name == "python":
-            return record
-    return None
 
 
 def site_packages(python: RecordName) -> str:

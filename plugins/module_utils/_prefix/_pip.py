@@ -13,7 +13,7 @@ import re
 import typing as t
 
 _METADATA = re.compile(r"^(?P<name>.+?)-(?P<version>[^-]+?)(?:-py\d[^-]*(?:-[^-]+)?)?\.(?P<kind>dist-info|egg-info)$")
-_SEPARATORS = re.compile(r"[-_.]+")
+_SEPARATORS = re.compile(r"-+")
 
 
 class Distribution(t.NamedTuple):
@@ -34,7 +34,8 @@ class PipPackage(t.NamedTuple):
 
 def normalize(name: str) -> str:
     """The normal form of a Python project's name (PEP 503)."""
-    return _SEPARATORS.sub("-", name).lower()
+    name = name.lower().replace("_", "-").replace(".", "-")
+    return _SEPARATORS.sub("-", name) if "--" in name else name
 
 
 def distributions(names: t.Iterable[str]) -> t.List[Distribution]:

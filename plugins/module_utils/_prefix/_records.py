@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import json
+import os
 import typing as t
 
 
@@ -20,9 +21,16 @@ class RecordName(t.NamedTuple):
     version: str
     build: str
 
+    @property
+    def file_name(self) -> str:
+        return "%s-%s-%s.json" % self
+
 
 class Record(t.NamedTuple):
-    """One installed package, as its record tells it; what an old or foreign record lacks is None."""
+    """One installed package, as its record tells it; what an old or foreign record lacks is None.
+
+    :param metadata_directories: the names of the directories of Python metadata that the package owns.
+    """
 
     name: str
     version: str
@@ -34,7 +42,7 @@ class Record(t.NamedTuple):
     license: t.Optional[str]
     noarch: t.Optional[str]
     link_source: t.Optional[str]
-    files: t.Sequence[str]
+    metadata_directories: t.FrozenSet[str]
 
 
 class BadRecord(ValueError):
@@ -52,30 +60,29 @@ def parse_record_name(file_name: str) -> t.Optional[RecordName]:
     return RecordName(*parts) if len(parts) == 3 and all(parts) else None
 
 
-def parse_record(data: bytes, *, file_name: str) -> Record:
+def parse_record(data: bytes, *, expected: RecordName) -> Record:
     """Read one record.
 
     :param data: the content of the file.
-    :param file_name: its name, which must agree with the content, else conda does not read it.
+    :param expected: what its file name tells, which must agree with the content, else conda does not read it.
     :raises BadRecord: it is no JSON, or no record, or another package's.
     """
     try:
-        content = json.loads(data.decode("utf-8"))
+        rest, files = _without_files(data)
+        content = json.loads(rest.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise BadRecord("it is not valid JSON") from error
     if not isinstance(content, dict):
         raise BadRecord("it is JSON, but no record")
-    expected = parse_record_name(file_name)
-    version = content.get("version")
+    name, version = content.get("name"), content.get("version")
     build = content.get("build", content.get("build_string"))
-    if not all(isinstance(item, str) for item in (content.get("name"), version, build)):
+    if not isinstance(name, str) or not isinstance(version, str) or not isinstance(build, str):
         raise BadRecord("it has no name, version or build")
-    found = RecordName(content["name"], version, build)
-    if expected is None or found != expected:
+    found = RecordName(name, version, build)
+    if found != expected:
         raise BadRecord("its name is that of another package, so conda ignores it")
     number = content.get("build_number")
     link = content.get("link")
-    files = content.get("files")
     return Record(
         name=found.name,
         version=found.version,
@@ -87,8 +94,43 @@ def parse_record(data: bytes, *, file_name: str) -> Record:
         license=_text(content.get("license")),
         noarch=_text(content.get("noarch")),
         link_source=_text(link.get("source")) if isinstance(link, dict) else None,
-        files=files if isinstance(files, list) else (),
+        metadata_directories=_metadata_directories(files),
     )
+
+
+# The lists of files are nine tenths of a record. As conda and rattler write it, indented by two, they are cut out
+# before the rest is parsed; damage within them is for a check of integrity to find.
+_FILES = (b'\n  "files": [', b"\n  ]")
+_PATHS = (b'\n  "paths_data": {', b"\n  }")
+_METADATA_FILES = (b"-info/METADATA\"", b"-info/PKG-INFO\"")
+
+
+def _without_files(data: bytes) -> t.Tuple[bytes, bytes]:
+    """The record without its lists of files, and its list of files; both the whole where its form is another."""
+    if not data.startswith(b'{\n  "'):
+        return data, data
+    rest, _paths = _cut(data, *_PATHS)
+    rest, files = _cut(rest, *_FILES)
+    return rest, files
+
+
+def _cut(data: bytes, opening: bytes, closing: bytes) -> t.Tuple[bytes, bytes]:
+    start = data.find(opening) + len(opening)
+    end = data.find(closing, start)
+    if start < len(opening) or end < 0:
+        return data, b""
+    return data[:start] + data[end:], data[start:end]
+
+
+def _metadata_directories(data: bytes) -> t.FrozenSet[str]:
+    found = set()
+    for file_name in _METADATA_FILES:
+        end = data.find(file_name)
+        while end >= 0:
+            start = max(data.rfind(b"/", 0, end), data.rfind(b'"', 0, end))
+            found.add(os.fsdecode(data[start + 1 : end + len(b"-info")]))
+            end = data.find(file_name, end + 1)
+    return frozenset(found)
 
 
 def _text(value: t.Any) -> t.Optional[str]:

@@ -17,21 +17,19 @@ from __future__ import annotations
 import re
 import typing as t
 
-MAX_DEPTH = 32
-MAX_KEY = 1000
-MAX_NUMBER = 40
+MAX_DEPTH, MAX_KEY, MAX_NUMBER = 32, 1000, 40
 
 _CONSTANTS = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
 }  # fmt: skip
-_NUMBER = re.compile(
+_NUMBER = (
     r"([-+]?(?:0b[01]+|0o[0-7]+|0x[0-9a-fA-F]+|[0-9]+)\Z)"
     r"|[-+]?(?:[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?|\.[0-9]+(?:[eE][-+][0-9]+)?)\Z"
 )
 # All that ruamel.yaml would not leave a string among what starts like a number.
 _NO_STRING = (
-    r"(?:[-+]?(?:0b[01_]*|0o?[0-7_]*|0x[0-9a-fA-F_]*|[0-9_]+(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?"
+    r"(?:[-+]?(?:0b[01_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|[0-9_]+(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?"
     r"|\.[0-9_]+(?:[eE][-+]?[0-9]+)?|\.(?i:inf))|\.(?i:nan)|[0-9]{4}-[0-9][0-9]?-[0-9][0-9]?(?:[Tt \t].*)?|=|<<)\Z"
 )
 _STOP = re.compile(r":(?=[ \t]|\Z)|(?<=[ \t])#")  # what ends a plain scalar on its line
@@ -47,8 +45,7 @@ _ESCAPES = {
     '"': '"', "/": "/", "\\": "\\", "N": "\x85", "_": "\xa0", "L": "\u2028", "P": "\u2029",
 }  # fmt: skip
 _REFUSED = {"&": "an anchor", "*": "an alias", "!": "a tag", "?": "a complex key", "%": "a directive"}
-_SEVERAL_LINES = "text over several lines"
-_BRACKETS = "brackets of an unusual form"
+_LINES, _BRACKETS = "text over several lines", "brackets of an unusual form"
 
 
 class YamlError(ValueError):
@@ -109,11 +106,8 @@ def read_yaml(text: str) -> Document:
 
 def _allowed(character: str) -> bool:
     # The line breaks that only YAML 1.1 knows are left out as well.
-    if character < "\x7f":
-        return character >= " " or character in "\n\t"
-    if "\ud800" <= character <= "\udfff" or character in "\u2028\u2029\ufeff\ufffe\uffff":
-        return False
-    return character > "\x9f"
+    odd = "\ud800" <= character <= "\udfff" or character in "\u2028\u2029\ufeff\ufffe\uffff"
+    return " " <= character < "\x7f" or character in "\n\t" or character > "\x9f" and not odd
 
 
 def resolve(text: str, line: int) -> t.Any:
@@ -121,12 +115,11 @@ def resolve(text: str, line: int) -> t.Any:
     if text in _CONSTANTS:
         return _CONSTANTS[text]
     if text[0] in "+-.0123456789<=" and re.match(_NO_STRING, text):
-        number = _NUMBER.match(text)
-        if not number or len(text) > MAX_NUMBER:
+        number = re.match(_NUMBER, text)
+        if not number or len(text) > MAX_NUMBER or not number.group(1) and float(text) in (float("inf"), float("-inf")):
             raise YamlError(line, "a date, a merge key or a number of an unusual form")
-        if not number.group(1):
-            return float(text)
-        return int(text, {"0b": 2, "0o": 8, "0x": 16}.get(text.lstrip("+-")[:2], 10))
+        base = {"0b": 2, "0o": 8, "0x": 16}.get(text.lstrip("+-")[:2], 10)
+        return int(text, base) if number.group(1) else float(text)
     return text
 
 
@@ -157,12 +150,11 @@ def _quoted(text: str, line: int, pos: int = 0) -> t.Optional[t.Tuple[str, int]]
 
 
 def _unescape(escape: t.Any, line: int) -> str:
-    code = escape.group(1) or escape.group(2) or escape.group(3)
-    if not code:
-        if escape.group(4) not in _ESCAPES:
-            raise YamlError(line, "an unknown escape in quoted text")
+    if escape.group(4) in _ESCAPES:
         return _ESCAPES[escape.group(4)]
-    number = int(code, 16)
+    if escape.group(4):
+        raise YamlError(line, "an unknown escape in quoted text")
+    number = int(escape.group(1) or escape.group(2) or escape.group(3), 16)
     if number > 0x10FFFF or 0xD800 <= number <= 0xDFFF:
         raise YamlError(line, "an escape that is no character")
     return chr(number)
@@ -180,8 +172,7 @@ class _Reader:
         self.gaps = []  # type: t.List[t.List[str]]  # the comment lines behind each row
         self.comments = []  # type: t.List[t.Tuple[int, str]]
         self.at = 0  # the current row
-        self.text = ""  # the current row of a flow collection
-        self.pos = 0
+        self.text, self.pos = "", 0  # the place in a flow collection: its current row, the next character
         started = ended = False
         for line, raw in enumerate(text.split("\n"), 1):
             content = raw.lstrip(" ")
@@ -221,14 +212,12 @@ class _Reader:
         return Document(root, self.comments)
 
     def _block(self, indent: int, depth: int) -> Node:
-        line, _indent, content = self.rows[self.at]
         if depth > MAX_DEPTH:
-            raise YamlError(line, "a nesting that is too deep")
-        return self._list(indent, depth) if _is_item(content) else self._map(indent, depth)
+            raise YamlError(self.rows[self.at][0], "a nesting that is too deep")
+        return self._list(indent, depth) if _is_item(self.rows[self.at][2]) else self._map(indent, depth)
 
     def _map(self, indent: int, depth: int) -> Node:
-        items = {}  # type: t.Dict[t.Any, Node]
-        rows = self.rows
+        items, rows = {}, self.rows  # type: t.Dict[t.Any, Node], t.List[t.Tuple[int, int, str]]
         start = rows[self.at][0]
         while self.at < len(rows) and rows[self.at][1] >= indent:
             line, column, content = rows[self.at]
@@ -261,8 +250,7 @@ class _Reader:
         return key, rest.lstrip(" ")
 
     def _list(self, indent: int, depth: int) -> Node:
-        items = []
-        rows = self.rows
+        items, rows = [], self.rows
         start = rows[self.at][0]
         while self.at < len(rows) and rows[self.at][1] >= indent:
             line, column, content = rows[self.at]
@@ -319,7 +307,7 @@ class _Reader:
         elif first in "\"'":
             quoted = _quoted(rest, line)
             if not quoted:
-                raise YamlError(line, _SEVERAL_LINES, beyond=True)
+                raise YamlError(line, _LINES, beyond=True)
             value, tail = quoted[0], rest[quoted[1] :]
         elif first in "|>":
             raise YamlError(line, "a block scalar", beyond=True)
@@ -339,7 +327,7 @@ class _Reader:
         self.at += 1
         if self.at < len(self.rows):
             if self.rows[self.at][1] > indent:
-                raise YamlError(line, _SEVERAL_LINES, beyond=True)
+                raise YamlError(line, _LINES, beyond=True)
             self._check_gap(gap if not stripped else [], _is_item(self.rows[self.at][2]))
         return Node(kind, value, line, comment)
 
@@ -398,7 +386,7 @@ class _Reader:
         if self.text[self.pos] in "\"'":
             quoted = _quoted(self.text, line, self.pos)
             if not quoted:
-                raise YamlError(line, _SEVERAL_LINES, beyond=True)
+                raise YamlError(line, _LINES, beyond=True)
             self.pos = quoted[1]
             return quoted[0]
         match = re.compile(_FLOW_PLAIN).match(self.text, self.pos)

@@ -72,7 +72,7 @@ class _Reader:
             if depth == 0 or not self.lines[line : line + 1] or not self.lines[line].strip(" "):
                 raise YamlError(line, "a block scalar of an unusual form")
             ends = 0 < end.column == len(self.lines[end.line])  # the last line has no line break
-            comment = "" if ends else self._comment(end.line, 0, block=True)
+            comment = "" if ends else "\n".join(self._gap(end.line)[0])
         else:
             comment = self._comment(end.line, end.column, same_line=event.start_mark.index == end.index)
         return Node("scalar", value, line, comment)
@@ -92,6 +92,8 @@ class _Reader:
 
     def _map(self, start: t.Any, depth: int) -> Node:
         items = {}  # type: t.Dict[t.Any, Node]
+        if start.flow_style and start.start_mark.index == start.end_mark.index:
+            raise YamlError(start.start_mark.line + 1, "a pair inside a list in brackets")
         event = next(self.events)
         while not isinstance(event, self.yaml.MappingEndEvent):
             key, line, colon = self._node(event, depth + 1), event.end_mark.line, None
@@ -103,14 +105,14 @@ class _Reader:
             if key.value in items:
                 raise YamlError(key.line, "a key that the map has already")
             event = next(self.events)
+            if start.flow_style and event.start_mark.index == event.end_mark.index:
+                raise YamlError(key.line, "a key without a value inside brackets")
             node = self._node(event, depth + 1)
             if event.start_mark.line != line:
-                comment = self._comment(line, colon.end(), same_line=True)
-                if getattr(event, "flow_style", True):
-                    if self._gap(line + 1)[0] or comment:
-                        raise YamlError(key.line, "a comment between a key and its value")
-                    comment = node.comment
-                node = node._replace(comment=comment)
+                if not getattr(event, "flow_style", True):
+                    node = node._replace(comment=self._comment(line, colon.end(), same_line=True, block=True))
+                elif self._comment(line, colon.end()):
+                    raise YamlError(key.line, "a comment between a key and its value")
             items[key.value] = node._replace(line=key.line)
             event = next(self.events)
         return self._collection("map", items, start, event.end_mark)
@@ -136,16 +138,19 @@ class _Reader:
         return gap, ""
 
     def _comment(self, line: int, column: int, same_line: bool = False, block: bool = False) -> str:
-        """What ruamel.yaml attaches to a value that ends at a position (0-based); see Node."""
-        tail = "" if block else self.lines[line][column:].rstrip(" ")
+        """What ruamel.yaml attaches to a value that ends at a position (0-based), or to the key of a block collection.
+
+        same_line tells that the first comment has to stand on the same line; see Node.
+        """
+        tail = self.lines[line][column:].rstrip(" ")
         stripped = tail.lstrip(" ")
         if stripped and (stripped[0] != "#" or tail[0] != " "):
             if tail[0] == "#":
                 raise YamlError(line + 1, "text behind the end of a value")
             return ""
-        gap, following = self._gap(line if block else line + 1)
+        gap, following = self._gap(line + 1)
         if same_line and not stripped:
-            if gap and following[:1] == "-":
+            if gap and following[:1] == "-" and not block:
                 raise YamlError(line + 1, "a comment between a list item and an empty value or a bracket")
             return ""
         return "\n".join(([stripped] if stripped else []) + gap)

@@ -201,9 +201,7 @@ class Directory:
         self.root.check_time(full)
         status = self.child_status(name)
         if stat.S_ISLNK(status.st_mode):
-            parent, last = self.root.walk_to_parent(full, guard=self.guard)
-            with parent:
-                return parent._follow_and_read(last, limit, whole=whole)
+            return self._read_linked(full, limit, whole)
         if not stat.S_ISREG(status.st_mode):
             kind = _KINDS.get(stat.S_IFMT(status.st_mode), "something else")
             raise Unreadable(full, "it is %s, a regular file was expected" % kind)
@@ -215,6 +213,14 @@ class Directory:
             return self._read(name, status, limit, whole)
         except OSError as error:
             raise trouble(error, full) from error
+
+    def _read_linked(self, path: str, limit: int, whole: bool) -> bytes:
+        parent, name = self.root.walk_to_parent(path, guard=self.guard)
+        with parent:
+            try:
+                return parent._follow_and_read(name, limit, whole=whole)
+            except Unreadable as error:
+                raise Unreadable(path, "it is a link to %s: %s" % (error.path, error.reason)) from error
 
     def _read(self, name: str, status: os.stat_result, limit: int, whole: bool) -> bytes:
         descriptor = os.open(name, _READ, dir_fd=self.descriptor)

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import typing as t
 
@@ -30,12 +31,19 @@ _SECRET_NAME = re.compile(
 _SECRET_OPTION = re.compile(
     r"(?P<name>--?[A-Za-z0-9_-]{0,40}(?:token|password|passwd|secret|api-?key)[= ]+)(?P<value>\S{1,4096})", re.IGNORECASE
 )
-_HINT = re.compile(r"://|t/|--|[?&;]")
+
+
+def _may_hold_secret(text: str) -> bool:
+    """Whether any of the patterns could match: most texts hold none of their signs, and are left at once."""
+    if "@" in text or "t/" in text or "?" in text or "&" in text or ";" in text:
+        return True
+    lower = text.lower()
+    return "token" in lower or "passw" in lower or "secret" in lower or "key" in lower
 
 
 def mask_text(text: str) -> str:
     """Mask tokens and passwords of the URLs and options in a text; everything else stays as it is."""
-    if not _HINT.search(text):
+    if not _may_hold_secret(text):
         return text
     text = _USER_INFORMATION.sub(lambda match: match.group("scheme") + MASK + "@", text)
     text = _TOKEN.sub("t/" + MASK, text)
@@ -55,22 +63,32 @@ def clean(value: t.Any) -> t.Any:
     so that every JSON reader takes it.
     """
     if isinstance(value, str):
-        return mask_text(_printable(value))
+        return _clean_text(value)
     if isinstance(value, dict):
-        return {_key(key): _under(key, item) for key, item in value.items()}
+        cleaned = {}
+        for key, item in value.items():
+            text, is_secret = _key(key)
+            if is_secret and isinstance(item, str) and item:
+                cleaned[text] = MASK
+            else:
+                cleaned[text] = item if item is None or isinstance(item, (int, float)) else clean(item)
+        return cleaned
     if isinstance(value, (list, tuple)):
         return [clean(item) for item in value]
     return value
 
 
-def _key(key: t.Any) -> str:
-    return mask_text(_printable(key)) if isinstance(key, str) else str(key)
+# The same few keys, channels and platforms come again and again.
+@functools.lru_cache(maxsize=1024)
+def _key(key: t.Any) -> t.Tuple[str, bool]:
+    """A key as it may leave the host, and whether a secret stands under it."""
+    text = key if isinstance(key, str) else str(key)
+    return mask_text(_printable(text)), is_secret_name(text)
 
 
-def _under(key: t.Any, value: t.Any) -> t.Any:
-    if isinstance(value, str) and value and isinstance(key, str) and is_secret_name(key):
-        return MASK
-    return clean(value)
+@functools.lru_cache(maxsize=4096)
+def _clean_text(text: str) -> str:
+    return mask_text(_printable(text))
 
 
 def _printable(text: str) -> str:

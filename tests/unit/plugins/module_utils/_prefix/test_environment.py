@@ -143,7 +143,7 @@ GOOD = {"name": "numpy", "version": "2.3.0", "build": "py_0", "build_number": 0}
 )
 def test_bad_records_are_refused_with_the_reason(content, reason):
     with pytest.raises(BadRecord, match=reason):
-        parse_record(content, file_name="numpy-2.3.0-py_0.json")
+        parse_record(content, expected=RecordName("numpy", "2.3.0", "py_0"))
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5), lambda x: st.lists(x, max_size=3) | st.dictionaries(st.sampled_from(["name", "version", "build", "url", "channel", "link", "files", "subdir"]), x, max_size=5), max_leaves=10))
@@ -151,7 +151,7 @@ def test_bad_records_are_refused_with_the_reason(content, reason):
 def test_any_json_is_a_record_or_refused(value):
     content = dict(GOOD, **value) if isinstance(value, dict) else value
     try:
-        record = parse_record(json.dumps(content).encode(), file_name="numpy-2.3.0-py_0.json")
+        record = parse_record(json.dumps(content).encode(), expected=RecordName("numpy", "2.3.0", "py_0"))
     except BadRecord:
         return
     channel_name(record)
@@ -171,7 +171,7 @@ def test_any_json_is_a_record_or_refused(value):
     ],
 )
 def test_the_channel_of_a_record(url, channel, subdir, expected):
-    record = Record("a", "1", "0", 0, channel, subdir, url, None, None, None, ())
+    record = Record("a", "1", "0", 0, channel, subdir, url, None, None, None, frozenset())
     assert channel_name(record) == expected
 
 
@@ -261,7 +261,7 @@ def _dist_info(host, prefix, name, installer):
 
 def test_what_pip_installed_is_told_from_what_conda_installed(host, report):
     files = {"python-dateutil": ["lib/python3.12/site-packages/python_dateutil-2.9.0.dist-info/METADATA"]}
-    files["pytorch"] = ["lib/python3.12/site-packages/torch-2.5.1.dist-info/INSTALLER"]
+    files["pytorch"] = ["lib/python3.12/site-packages/torch-2.5.1.dist-info/METADATA"]
     host.environment(
         "/opt/e", ("python-3.12.1-0", "numpy-2.3.0-0", "python-dateutil-2.9.0-0", "pytorch-2.5.1-0"), files=files
     )
@@ -281,7 +281,7 @@ def test_what_pip_installed_is_told_from_what_conda_installed(host, report):
 
 
 def test_a_project_that_conda_installed_with_pips_mark_is_conda_s_by_its_record(host, report):
-    files = {"pytorch": ["lib/python3.12/site-packages/torch-2.5.1.dist-info/INSTALLER"]}
+    files = {"pytorch": ["lib/python3.12/site-packages/torch-2.5.1.dist-info/METADATA"]}
     host.environment("/opt/e", ("python-3.12.1-0", "pytorch-2.5.1-0"), files=files)
     _dist_info(host, "/opt/e", "torch-2.5.1", "pip")
     assert read(host, report, "/opt/e", with_details=True).pip_packages == []

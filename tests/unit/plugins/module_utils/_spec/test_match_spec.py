@@ -26,7 +26,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._spec._version impo
 with open(os.path.join(os.path.dirname(__file__), "data", "matchspec_cases.json"), encoding="utf-8") as file:
     FACTS = json.load(file)
 
-bounded = settings(deadline=None, derandomize=True, max_examples=300, database=None)
+bounded = settings(deadline=None, derandomize=True, max_examples=150, database=None)
 
 NUMPY = {
     "name": "numpy",

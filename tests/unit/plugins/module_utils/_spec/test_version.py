@@ -35,7 +35,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._spec._version_spec
 with open(os.path.join(os.path.dirname(__file__), "data", "version_order.json"), encoding="utf-8") as file:
     FACTS = json.load(file)
 
-bounded = settings(deadline=None, derandomize=True, max_examples=300, database=None)
+bounded = settings(deadline=None, derandomize=True, max_examples=150, database=None)
 versions = st.from_regex(
     r"\A([12]!)?([0-9]{1,2}|rc|dev|post|a|Beta)([._]?([0-9]{1,2}|rc|DEV|post|a)){0,4}_?(\+[0-9a-z]{1,2})?\Z"
 )
@@ -234,7 +234,7 @@ def test_invalid_build_number(spec):
     [
         ("py*", ["py", "py27_0"], ["", "xpy"]),
         ("*_0", ["_0", "a_0"], ["_0a", "0"]),
-        ("*cuda*", ["cuda", "py_cuda12_0"], ["cud", "ccuda"[:4]]),
+        ("*cuda*", ["cuda", "py_cuda12_0"], ["cud", "ccud"]),
         ("a*b*b", ["abb", "a-b-b", "abbb"], ["ab", "aab"]),
         ("a*a", ["aa", "aba"], ["a"]),
         ("*.7.*", ["1.7.1", ".7."], ["1.70", "7.1"]),

@@ -1,0 +1,257 @@
+# Copyright (c) 2026, The labfleet.conda contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whatever lies on a host, a look ends, tells what it could not read, and is right about the rest."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import socket
+import time
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.labfleet.conda.plugins.module_utils._discover import _scan
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import Options, scan
+from ansible_collections.labfleet.conda.plugins.module_utils._system import _directory, _root
+
+BASE = ("conda-26.7.1-py313_0", "python-3.13.1-h1_0")
+
+
+@pytest.fixture
+def lab(host):
+    """A host with a healthy base prefix, and a user who may put anything into their home."""
+    host.environment("/opt/conda", BASE)
+    host.home = host.user("mallory", 4711)
+    return host
+
+
+def look(host, **options):
+    """Look, and check what must hold whatever is there: the healthy base is told rightly, and all is JSON."""
+    result = scan(Options(root=host.top, **options))
+    base = [item for item in result["installations"] if item["prefix"] == "/opt/conda"]
+    assert [item["version"] for item in base] == ["26.7.1"]
+    json.dumps(result, ensure_ascii=False).encode("utf-8")
+    assert result["unreadable_count"] >= len(result["unreadable"])
+    return result
+
+
+def reasons(result):
+    return {entry["path"]: entry["reason"] for entry in result["unreadable"]}
+
+
+PLACES = (
+    ".condarc .conda/environments.txt .bashrc .config/fish/config.fish .conda/condarc .config/conda/condarc "
+    "env/conda-meta/history env/conda-meta/pinned env/conda-meta/frozen env/conda-meta/created_at "
+    "env/conda-meta/a-1-0.json .local/bin/micromamba miniconda3/.installer.info"
+).split()
+
+
+def _prepare(host):
+    host.environment(host.home + "/env", ("zlib-1-0",))
+    host.environment(host.home + "/miniconda3", BASE)
+
+
+@pytest.mark.parametrize("kind", ["fifo", "socket", "directory", "sparse", "cycle", "dangling", "binary", "nothing"])
+@pytest.mark.parametrize("place", PLACES)
+def test_anything_in_any_place_ends_in_an_answer(lab, place, kind):
+    _prepare(lab)
+    path = lab.path(lab.home + "/" + place)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    if os.path.exists(path):
+        os.unlink(path)
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "socket":
+        here = os.getcwd()
+        os.chdir(os.path.dirname(path))
+        socket.socket(socket.AF_UNIX).bind(os.path.basename(path))
+        os.chdir(here)
+    elif kind == "directory":
+        os.mkdir(path)
+    elif kind == "sparse":
+        with open(path, "wb") as stream:
+            stream.truncate(1 << 40)
+    elif kind == "cycle":
+        os.symlink(os.path.basename(path), path)
+    elif kind == "dangling":
+        os.symlink("/nowhere", path)
+    else:
+        with open(path, "wb") as stream:
+            stream.write(bytes(range(256)) * 8 if kind == "binary" else b"")
+    result = look(lab, gather=["records", "last_use"])
+    assert result["complete"]
+    told = [entry for entry in result["unreadable"] if entry["path"].endswith("/" + os.path.basename(place))]
+    if kind in ("fifo", "socket", "cycle") or (kind == "sparse" and not place.endswith("micromamba")):
+        assert told, "what is there and cannot be read must be told"
+
+
+@pytest.mark.parametrize(
+    "name", [b"new\nline", b"\xff\xfe\xfd", b"\x1b[31mred", b"-rf", b"*", b"a" * 255, "ünï".encode(), b"{{ 1 }}", b"$(id)"]
+)
+def test_environments_with_odd_names_are_told(lab, name):
+    place = os.path.join(os.fsencode(lab.path(lab.home)), b".conda", b"envs", name, b"conda-meta")
+    os.makedirs(place)
+    open(os.path.join(place, b"history"), "w").close()
+    result = look(lab)
+    assert len(result["environments"]) == 2
+
+
+def test_a_directory_of_too_many_entries_is_told_and_not_guessed_at(lab, monkeypatch):
+    for method in ("names", "entries"):
+        monkeypatch.setattr(getattr(_directory.Directory, method), "__kwdefaults__", {"limit": 40})
+    lab.environment(lab.home + "/env", ["p%d-1-0" % number for number in range(50)])
+    for number in range(50):
+        lab.write(lab.home + "/.conda/envs/f%d" % number)
+    result = look(lab)
+    told = reasons(result)
+    assert "more than 40 entries" in told[lab.home + "/env/conda-meta"]
+    assert "more than 40 entries" in told[lab.home + "/.conda/envs"]
+    (environment,) = [item for item in result["environments"] if item["prefix"] == lab.home + "/env"]
+    assert environment["record_count"] is None
+
+
+def test_a_home_of_a_million_files_is_looked_at_in_bounded_time_and_memory(lab, monkeypatch):
+    monkeypatch.setattr(_directory, "MAX_ENTRIES", 1000)
+    for number in range(2000):
+        lab.write("%s/data%d" % (lab.home, number))
+    lab.environment(lab.home + "/miniconda3", BASE)
+    monkeypatch.setattr(_directory.Directory.entries, "__kwdefaults__", {"limit": 1000})
+    result = look(lab)
+    assert "more than 1000 entries" in reasons(result)[lab.home]
+    assert lab.home + "/miniconda3" in [item["prefix"] for item in result["installations"]], "known names are tried"
+
+
+def test_a_twenty_megabyte_record_is_told_and_counted(lab):
+    lab.environment(lab.home + "/env", ("big-1-0",))
+    lab.write(lab.home + "/env/conda-meta/big-1-0.json", b'{"name": "big"' + b" " * (20 << 20) + b"}")
+    result = look(lab, gather=["records"])
+    assert "more than the limit" in reasons(result)[lab.home + "/env/conda-meta/big-1-0.json"]
+    (environment,) = [item for item in result["environments"] if item["prefix"] == lab.home + "/env"]
+    assert environment["record_count"] == 1 and environment["records"] == []
+
+
+def test_a_prefix_that_leads_out_of_the_root_is_not_read(lab, tmp_path):
+    outside = tmp_path / "outside" / "conda-meta"
+    outside.mkdir(parents=True)
+    (outside / "history").write_text("==> 2026-01-01 00:00:00 <==\n# cmd: OUTSIDE\n")
+    lab.link(lab.home + "/.conda/envs/escape", str(tmp_path / "outside"))
+    lab.link(lab.home + "/.conda/envs/up", "../../../../../../../../.." + str(tmp_path / "outside"))
+    lab.write(lab.home + "/.conda/environments.txt", "/../../..%s\n" % (tmp_path / "outside"))
+    assert "OUTSIDE" not in json.dumps(look(lab))
+
+
+def test_a_registry_of_a_hundred_thousand_lines_is_cut_and_told(lab):
+    lab.write(lab.home + "/.conda/environments.txt", "".join("/x%d\n" % number for number in range(100000)))
+    assert "more than 20000 lines" in reasons(look(lab))[lab.home + "/.conda/environments.txt"]
+
+
+def test_a_tree_of_links_to_links_does_not_multiply_the_work(lab):
+    for number in range(30):
+        for other in range(30):
+            lab.link("%s/.conda/envs/%d/envs/%d" % (lab.home, number, other), "../../%d" % other)
+    started = time.process_time()
+    look(lab)
+    assert time.process_time() - started < 5
+
+
+def test_another_users_file_behind_a_link_is_not_quoted(lab, as_root):
+    lab.write("/etc/shadow", "root:$6$SECRET:1::::::\n", mode=0o600)
+    for place in (".condarc", ".conda/environments.txt", ".bashrc"):
+        lab.link(lab.home + "/" + place, "/etc/shadow")
+        os.lchown(lab.path(lab.home + "/" + place), 4711, 4711)
+    result = look(lab)
+    assert "SECRET" not in json.dumps(result)
+    assert sum("mallory" in reason for reason in reasons(result).values()) == 3
+
+
+def test_bad_files_are_never_quoted(lab):
+    for place in (".condarc", "env/conda-meta/history", "env/conda-meta/frozen", "env/conda-meta/created_at"):
+        lab.write(lab.home + "/" + place, "==> t <==\n# update specs: [QUOTED\nQUOTED: [\n\tQUOTED: {")
+    assert "QUOTED" not in json.dumps(look(lab)["unreadable"])
+
+
+def _look_as_nobody(top):
+    """Look as a user without rights, in a child process."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+            answer = scan(Options(root=top))
+        except BaseException as error:
+            answer = {"error": repr(error)}
+        with os.fdopen(writer, "w") as stream:
+            json.dump(answer, stream)
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as stream:
+        answer = json.load(stream)
+    os.waitpid(child, 0)
+    return answer
+
+
+def test_a_home_that_may_not_be_entered_is_told(lab, as_root):
+    os.chmod(lab.path(lab.home), 0o700)
+    place = lab.top
+    while place != "/":
+        os.chmod(place, os.stat(place).st_mode | 0o055)
+        place = os.path.dirname(place)
+    result = _look_as_nobody(lab.top)
+    assert reasons(result)[lab.home] == "permission denied"
+    assert [item["prefix"] for item in result["installations"]] == ["/opt/conda"]
+
+
+def test_when_the_time_is_up_what_was_found_is_told(lab, monkeypatch):
+    for number in range(50):
+        lab.environment("%s/.conda/envs/e%d" % (lab.home, number))
+    ticks = iter(range(10**9))
+    monkeypatch.setattr(_root.time, "monotonic", lambda: next(ticks) * 0.001)
+    result = scan(Options(root=lab.top, time_limit=0.3))
+    assert result["complete"] is False
+    assert any("time limit" in entry["reason"] for entry in result["unreadable"])
+    json.dumps(result)
+
+
+def test_a_mount_that_dies_during_the_look_does_not_hold_it_up(lab, as_root, monkeypatch):
+    """A FUSE file system whose server never answers, and which is in no mount table yet: a call into it hangs."""
+    monkeypatch.setattr(_scan, "HANG_SECONDS", 0.5)
+    os.makedirs(lab.path(lab.home + "/.conda/envs/dead"))
+    try:
+        server = os.open("/dev/fuse", os.O_RDWR)
+    except OSError:
+        pytest.skip("no FUSE here, so no call can be made to hang")
+    libc = ctypes.CDLL(None, use_errno=True)
+    target = lab.path(lab.home + "/.conda/envs/dead").encode()
+    options = ("fd=%d,rootmode=40000,user_id=0,group_id=0" % server).encode()
+    monkeypatch.setattr(_root, "parse_mount_table", lambda data, below: {})
+    if libc.mount(b"dead", target, b"fuse.dead", 0, options) != 0:
+        os.close(server)
+        pytest.skip("mounting is not allowed here, so no call can be made to hang")
+    try:
+        started = time.monotonic()
+        result = scan(Options(root=lab.top, time_limit=0.5))
+        assert time.monotonic() - started < 5
+        assert result["complete"] is False
+        (entry,) = [entry for entry in result["unreadable"] if "time limit" in entry["reason"]]
+        assert entry["path"].endswith("/.conda/envs/dead") or entry["path"].endswith("/.conda/envs/dead/conda-meta")
+    finally:
+        libc.umount2(target, 2)
+        os.close(server)
+
+
+@given(data=st.data())
+@settings(deadline=None, derandomize=True, max_examples=60, suppress_health_check=list(HealthCheck))
+def test_random_bytes_in_all_places_never_change_the_answer_about_others(lab, data):
+    _prepare(lab)
+    for place in PLACES:
+        if data.draw(st.booleans()):
+            lab.write(lab.home + "/" + place, data.draw(st.binary(max_size=200)))
+    look(lab, gather=["records", "sizes"])
