@@ -16,6 +16,10 @@ class ActionModule(NormalActionModule):
             raise AnsibleActionFail(
                 "%s is a Windows host (connection %s), and labfleet.conda reads Linux and macOS hosts only: "
                 "leave it out, for example with --limit '!%s'."
-                % ((task_vars or {}).get("inventory_hostname"), self._connection.transport, (task_vars or {}).get("inventory_hostname"))
+                % (
+                    (task_vars or {}).get("inventory_hostname"),
+                    self._connection.transport,
+                    (task_vars or {}).get("inventory_hostname"),
+                )
             )
         return super().run(tmp, task_vars)

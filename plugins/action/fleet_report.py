@@ -50,7 +50,12 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail("The fleet's document could not be written to %s: %s." % (dest, error)) from error
         answer = {"dest": dest, "changed": before != text}
         if self._task.diff:
-            answer["diff"] = {"before": _summary_text(before), "after": _summary_text(text), "before_header": dest, "after_header": dest}
+            answer["diff"] = {
+                "before": _summary_text(before),
+                "after": _summary_text(text),
+                "before_header": dest,
+                "after_header": dest,
+            }
         return answer
 
 

@@ -34,7 +34,8 @@ options:
     default: /
   search_paths:
     description:
-      - Directories to search besides the known places, O(depth) levels deep. Symbolic links below them are not followed.
+      - Directories to search besides the known places, O(depth) levels deep. Symbolic links below them are not
+        followed.
     type: list
     elements: str
     default: []
@@ -236,7 +237,12 @@ installations:
     installer:
       description: What the installer left behind, and in which file; V(null) where it left nothing.
       type: dict
-      sample: {"name": "Miniforge3", "version": "26.7.2-0", "platform": "linux-64", "type": "sh", "source": "/opt/conda/.installer.info"}
+      sample:
+        name: Miniforge3
+        version: 26.7.2-0
+        platform: linux-64
+        type: sh
+        source: /opt/conda/.installer.info
     last_change:
       description: The last section of the base prefix's history, as in RV(environments[].last_change).
       type: dict
@@ -429,8 +435,8 @@ environments:
           sample: /home/alice/.conda/envs/train/bin/python3.12 was read
 configurations:
   description:
-    - The settings in force for each installation, once for all users without files of their own (RV(configurations[].user)
-      is V(null)), and once for each user who has some and can use the installation.
+    - The settings in force for each installation, once for all users without files of their own
+      (RV(configurations[].user) is V(null)), and once for each user who has some and can use the installation.
   returned: success
   type: list
   elements: dict
@@ -450,8 +456,8 @@ configurations:
       sample: [/etc/conda/condarc, /home/alice/.condarc]
     settings:
       description:
-        - For each key, under its present name, its C(value), and the file or variable (C(source)) and C(line) that decided
-          it, or that comes first where several make it up (C(sources)).
+        - For each key, under its present name, its C(value), and the file or variable (C(source)) and C(line) that
+          decided it, or that comes first where several make it up (C(sources)).
         - C(final) tells that a C(#!final) mark decided; then C(ignored) are the files whose values have no effect.
         - C(known) is false for a key that conda itself does not know, such as one of a plugin or a misspelt one.
         - C(problem) is set, and the value V(null), where conda would stop at the setting.
@@ -559,6 +565,7 @@ files_opened:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import Options, ScanError, scan
 
 ARGUMENT_SPEC = {

@@ -12,8 +12,8 @@ version_added: 0.1.0
 author:
   - The labfleet.conda contributors (@labfleet)
 description:
-  - Takes the registered results of M(labfleet.conda.conda_info) of all hosts of the play, prints one table with a row per
-    installation, and writes the whole as one JSON document where O(dest) says so.
+  - Takes the registered results of M(labfleet.conda.conda_info) of all hosts of the play, prints one table with a row
+    per installation, and writes the whole as one JSON document where O(dest) says so.
   - Hosts whose rows are equal are merged, as in C(gpu[01-32]).
   - Hosts that failed or could not be reached have a row too, with the reason.
   - Runs on the control node only. Use it once per run, with C(run_once).
@@ -54,7 +54,8 @@ options:
     type: path
   mode:
     description:
-      - The permissions of O(dest), octal. The document tells much about the hosts, so only its owner may read it by default.
+      - The permissions of O(dest), octal. The document tells much about the hosts, so only its owner may read it by
+        default.
     type: str
     default: "0600"
 seealso:

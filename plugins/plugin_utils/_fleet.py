@@ -19,7 +19,7 @@ HEADS = ("HOST", "INSTALLATION", "VERSION", "SOLVER", "ENVIRONMENTS", "NOTES")
 _VOLATILE = ("seconds", "files_opened", "invocation", "changed", "failed", "warnings", "_ansible_no_log")
 
 
-def fleet_document(results: t.Mapping[str, t.Optional[t.Mapping[str, t.Any]]]) -> dict[str, t.Any]:
+def fleet_document(results: t.Mapping[str, t.Mapping[str, t.Any] | None]) -> dict[str, t.Any]:
     """One document of all hosts.
 
     :param results: per host what C(conda_info) returned, or what the task's failure left; None for a host
@@ -30,7 +30,7 @@ def fleet_document(results: t.Mapping[str, t.Optional[t.Mapping[str, t.Any]]]) -
     return {"schema": SCHEMA, "summary": _summary(hosts), "hosts": hosts}
 
 
-def _host(result: t.Optional[t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
+def _host(result: t.Mapping[str, t.Any] | None) -> dict[str, t.Any]:
     if result is None:
         return {"status": "failed", "message": "the host gave no result"}
     if result.get("unreachable"):
@@ -59,7 +59,7 @@ def _summary(hosts: t.Mapping[str, t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
 
 def table_rows(document: t.Mapping[str, t.Any]) -> list[list[str]]:
     """The rows of the table, hosts with equal rows merged into one block."""
-    blocks = {}  # type: dict[tuple[tuple[str, ...], ...], list[str]]
+    blocks: dict[tuple[tuple[str, ...], ...], list[str]] = {}
     for name, host in document["hosts"].items():
         blocks.setdefault(tuple(_host_rows(host)), []).append(name)
     rows = []

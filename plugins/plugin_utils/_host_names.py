@@ -21,8 +21,8 @@ def merge_host_names(names: t.Iterable[str]) -> str:
     :param names: the names, in any order, each once.
     :returns: for example C(gpu[01-03,07],login1); numbers are merged only where they have the same width.
     """
-    groups = {}  # type: dict[tuple[str, str, int], list[int]]
-    whole = []  # type: list[tuple[str, str]]
+    groups: dict[tuple[str, str, int], list[int]] = {}
+    whole: list[tuple[str, str]] = []
     for name in sorted(set(names)):
         match = _NUMBERED.match(name)
         if match:

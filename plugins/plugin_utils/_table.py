@@ -15,7 +15,7 @@ import typing as t
 MAX_WIDTH = 60
 
 
-def render_table(heads: t.Sequence[str], rows: t.Sequence[t.Sequence[str]], *, wrap: int = MAX_WIDTH) -> t.List[str]:
+def render_table(heads: t.Sequence[str], rows: t.Sequence[t.Sequence[str]], *, wrap: int = MAX_WIDTH) -> list[str]:
     """Lay out rows below heads, columns aligned, the last column wrapped.
 
     :param heads: the head of each column.
@@ -28,7 +28,7 @@ def render_table(heads: t.Sequence[str], rows: t.Sequence[t.Sequence[str]], *, w
     lines = []
     for row in [list(heads), ["-" * len(head) for head in heads], *texts]:
         parts = textwrap.wrap(row[-1], wrap, break_on_hyphens=False) or [""]
-        left = "  ".join(cell.ljust(width) for cell, width in zip(row, widths))
+        left = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False))
         lines.append((left + "  " + parts[0]).rstrip())
         lines += [(" " * len(left) + "  " + part).rstrip() for part in parts[1:]]
     return lines

@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import typing as t
 
@@ -27,6 +26,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._prefix._condarc im
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._condarc_merge import Setting, merge_settings
 from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable
+from ansible_collections.labfleet.conda.plugins.module_utils._system._processes import own_environment, own_uid
 
 MAX_CONDARC = 1024 * 1024
 _ASSIGNMENT = re.compile(r"^\s*(?:export\s+)?([A-Z_][A-Z0-9_]*)\s*=\s*(.*?)\s*$", re.MULTILINE)
@@ -52,9 +52,9 @@ class Configurations:
 
     def __init__(self, survey: Survey) -> None:
         self._survey = survey
-        self._files = {}  # type: t.Dict[str, t.Optional[CondarcFile]]
-        self._done = {}  # type: t.Dict[t.Optional[str], t.List[Configuration]]
-        self._variables = None  # type: t.Optional[t.Dict[str, str]]
+        self._files: t.Dict[str, t.Optional[CondarcFile]] = {}
+        self._done: t.Dict[t.Optional[str], t.List[Configuration]] = {}
+        self._variables: t.Optional[t.Dict[str, str]] = None
 
     def read(self, installations: t.Iterable[Installation]) -> None:
         """Read the configuration of the installations that were not read before."""
@@ -79,7 +79,7 @@ class Configurations:
 
     def environment_directories(self) -> t.Dict[str, t.Set[str]]:
         """For each base prefix the directories it takes environments from, whoever uses it."""
-        found = {}  # type: t.Dict[str, t.Set[str]]
+        found: t.Dict[str, t.Set[str]] = {}
         for item in self._all():
             prefix = t.cast(str, item.installation.prefix)
             found.setdefault(prefix, set()).update(item.environment_directories)
@@ -109,8 +109,7 @@ class Configurations:
 
     def _all(self) -> t.Iterator[Configuration]:
         for _prefix, found in sorted(self._done.items(), key=lambda item: item[0] or ""):
-            for configuration in found:
-                yield configuration
+            yield from found
 
     def _homes_for(self, installation: Installation) -> t.List[Home]:
         """The homes of who can use an installation: one inside a home is for its user, any other for all."""
@@ -121,7 +120,7 @@ class Configurations:
     def _configure(self, installation: Installation, home: t.Optional[Home]) -> Configuration:
         prefix = t.cast(str, installation.prefix)
         variables = self._variables_for(home)
-        files = []  # type: t.List[CondarcFile]
+        files: t.List[CondarcFile] = []
         for place in search_path(
             root_prefix=prefix,
             home=home.path if home else None,
@@ -164,20 +163,20 @@ class Configurations:
         what: str,
     ) -> t.List[str]:
         """The envs_dirs or pkgs_dirs in force, or conda's defaults (conda/base/context.py)."""
-        prefix = t.cast(str, installation.prefix)
+        defaults = [t.cast(str, installation.prefix) + "/" + what]
+        if home is not None:
+            defaults.insert(1 if self._may_write(installation, home) else 0, home.path + "/.conda/" + what)
         setting = settings.get(what + "_dirs")
-        own = [home.path + "/.conda/" + what] if home else []
         if setting is None or not isinstance(setting.value, list):
-            shared = [prefix + "/" + what]
-            return shared + own if home is None or self._may_write(installation, home) else own + shared
+            return defaults
         expanded = [
             expand_path(path, home=home.path if home else None, environment=variables)
             for path in setting.value
             if isinstance(path, str)
         ]
-        named = [os.path.normpath(path) for path in expanded if path and path.startswith("/")]
-        # conda looks into both of its own environment directories whatever is set (context.py, envs_dirs).
-        return named + ([path for path in [prefix + "/envs", *own] if path not in named] if what == "envs" else [])
+        named = [path for path in expanded if path]
+        # conda looks into its own environment directories whatever is set, not so into its own caches.
+        return named + [path for path in defaults if what == "envs" and path not in named]
 
     def _may_write(self, installation: Installation, home: Home) -> bool:
         writers = installation.writers
@@ -223,8 +222,9 @@ class Configurations:
             except (Absent, Unreadable):
                 text = ""
             self._variables = {name: value.strip("'\"") for name, value in _ASSIGNMENT.findall(text)}
-        own = self._survey.root.is_running_system and home is not None and home.uid == os.geteuid()
-        found = dict(self._variables, **(dict(os.environ) if own else {}))
+        found = dict(self._variables)
+        if home is not None and home.uid == own_uid():
+            found.update(own_environment(self._survey.root))
         return {
             name: value
             for name, value in found.items()

@@ -36,7 +36,7 @@ def find_homes(root: Root, report: Report, users: t.Optional[t.Sequence[str]] = 
     :param report: takes the homes that cannot be entered.
     :param users: only the homes of these users; a name that nobody has is reported.
     """
-    homes = {}  # type: t.Dict[t.Tuple[int, int], Home]
+    homes: t.Dict[t.Tuple[int, int], Home] = {}
     for path, name in _candidates(root, report, users):
         try:
             with root.directory(path) as directory:
@@ -61,12 +61,12 @@ def _candidates(
             if user is None:
                 report.add("user " + name, "no such user is known here")
             else:
-                found.append((user.home, user.name))  # type: t.Tuple[str, t.Optional[str]]
+                found.append((user.home, user.name))
         return found
     known = [(user.home, user.name) for user in root.identities.users if _may_be_home(user.home)]
     persons = [user.home for user in root.identities.users if user.uid >= FIRST_PERSON and _may_be_home(user.home)]
     parents = set(HOME_PARENTS) | {path.rstrip("/").rpartition("/")[0] for path in persons}
-    beside = []  # type: t.List[t.Tuple[str, t.Optional[str]]]
+    beside: t.List[t.Tuple[str, t.Optional[str]]] = []
     for parent in sorted(parents - set(_NO_HOMES) - {"", "/var", "/var/lib", "/run", "/opt"}):
         try:
             with root.directory(parent) as directory:

@@ -72,7 +72,7 @@ class Installation(t.NamedTuple):
 
 def judge_installations(survey: Survey) -> t.List[Installation]:
     """All installations of a survey, sorted by prefix, those without one last."""
-    found = []  # type: t.List[Installation]
+    found: t.List[Installation] = []
     for environment in list(survey.environments.values()):
         kind = _kind_of(survey, environment)
         if kind:
@@ -94,7 +94,7 @@ def _kind_of(survey: Survey, environment: Environment) -> t.Optional[str]:
 
 def _in_environment(survey: Survey, environment: Environment, kind: str) -> Installation:
     versions = {name: environment.version_of(name) for name in TOOL_PACKAGES}
-    notes = []  # type: t.List[str]
+    notes: t.List[str] = []
     source = "record" if versions.get(kind) else None
     program, installer, who = None, None, NOBODY
     distribution, evidence = "custom", "nothing in the prefix tells"
@@ -102,13 +102,13 @@ def _in_environment(survey: Survey, environment: Environment, kind: str) -> Inst
         with survey.root.directory(environment.prefix) as prefix:
             python_side = _distribution_version(prefix, environment, kind)
             if python_side and versions.get(kind) and python_side != versions[kind]:
-                notes.append(
-                    "the record says %s %s, but site-packages holds %s" % (kind, versions[kind], python_side)
-                )
+                notes.append("the record says %s %s, but site-packages holds %s" % (kind, versions[kind], python_side))
             elif python_side and not versions.get(kind):
                 versions[kind], source = python_side, "dist-info"
                 notes.append("%s was not installed by conda: site-packages holds it, no record does" % kind)
-            program = next((prefix.join(path) for path in ("bin/" + kind, "condabin/" + kind) if prefix.has(path)), None)
+            program = next(
+                (prefix.join(path) for path in ("bin/" + kind, "condabin/" + kind) if prefix.has(path)), None
+            )
             installer = _installer(survey, prefix)
             distribution, evidence = _distribution(prefix, environment, installer)
             who = _who_may_write(survey, prefix, environment)
@@ -158,7 +158,10 @@ def _project_version(directory: Directory, path: str, project: str) -> t.Optiona
 
 def _installer(survey: Survey, prefix: Directory) -> t.Optional[t.Dict[str, str]]:
     """What the installer left behind: constructor's C(.installer.info), or the build information in its cache."""
-    for path, keys in ((".installer.info", ("name", "version", "platform", "type")), ("pkgs/.constructor-build.info", ())):
+    for path, keys in (
+        (".installer.info", ("name", "version", "platform", "type")),
+        ("pkgs/.constructor-build.info", ()),
+    ):
         try:
             content = json.loads(survey.root.read(prefix.join(path), limit=65536).decode("utf-8"))
         except Absent:

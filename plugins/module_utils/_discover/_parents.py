@@ -42,7 +42,7 @@ class Parents:
         self._prefixes = {item.prefix for item in installations if item.prefix}
         self._pixi = sorted(item.prefix for item in installations if item.kind == "pixi" and item.prefix)
         self._by_program = {item.program: item.prefix for item in installations if item.program and item.prefix}
-        self._claims = {}  # type: t.Dict[str, t.Set[str]]
+        self._claims: t.Dict[str, t.Set[str]] = {}
         for prefix, directories in environment_directories.items():
             for directory in directories:
                 self._claims.setdefault(directory, set()).add(prefix)

@@ -32,9 +32,11 @@ SYSTEM_PREFIXES = (
 )
 # Directories whose children are looked at, whatever their names.
 SYSTEM_PARENTS = ("/opt", "/usr/local", "/srv", "/ext3", "/data", "/scratch", "/shared", "/apps", "/software")
-HOME_PREFIXES = [
-    parent + "/" + name for parent in ("opt", ".conda", ".local") for name in KNOWN_NAMES
-] + [".local/share/mamba", ".local/share/r-miniconda", "micromamba"]
+HOME_PREFIXES = [parent + "/" + name for parent in ("opt", ".conda", ".local") for name in KNOWN_NAMES] + [
+    ".local/share/mamba",
+    ".local/share/r-miniconda",
+    "micromamba",
+]
 # Directories whose children are environments.
 HOME_ENVIRONMENTS = (".conda/envs", ".condax", ".pixi/envs", ".local/share/mamba/envs", "micromamba/envs")
 HOME_CACHES = (".conda/pkgs", ".mamba/pkgs", ".local/share/mamba/pkgs", "micromamba/pkgs", ".cache/rattler/cache/pkgs")

@@ -42,11 +42,13 @@ class Result:
     def __init__(self, survey: Survey, configurations: Configurations, gather: t.Sequence[str]) -> None:
         self.survey = survey
         self.configurations = configurations
-        self.installations = []  # type: t.List[Installation]
-        self.parents = None  # type: t.Optional[Parents]
+        self.installations: t.List[Installation] = []
+        self.parents: t.Optional[Parents] = None
         self._gather = frozenset(gather)
-        self._caches = []  # type: t.List[_Map]
-        self._extra = {}  # type: t.Dict[str, _Map]
+        self._caches: t.List[_Map] = []
+        self._extra: t.Dict[str, _Map] = {}
+        self._registry: t.Optional[t.Dict[t.Any, t.List[t.List[str]]]] = None
+        self._processes: t.Optional[t.Dict[str, int]] = None
 
     def gather(self) -> None:
         """Look at the package caches, and at sizes and last use where asked for."""
@@ -97,7 +99,7 @@ class Result:
         parent = self.parents.of(item) if self.parents else None
         history = item.history
         names = {record.name for record in item.records or ()}
-        result = {
+        result: _Map = {
             "prefix": item.prefix,
             "name": environment_name(item.prefix, bases, self.configurations.all_environment_directories()),
             "base": item.prefix in bases,
@@ -121,28 +123,28 @@ class Result:
             "processes": self._process_counts().get(item.prefix, 0),
             "suspect": None if item.has_history else "conda-meta holds no history",
             "found_by": sorted(self.survey.found_by.get(item.identity, [])),
-        }  # type: _Map
+        }
         if item.details is not None:
             result["records"] = [_record(record) for record in item.details]
         result.update(self._extra.get(item.prefix, {}))
         return result
 
     def _registered_by(self, item: Environment) -> t.List[str]:
-        users = set()  # type: t.Set[str]
-        for path, names in self._registrations().get(item.identity, ()):
+        users: t.Set[str] = set()
+        for names in self._registrations().get(item.identity, ()):
             users.update(names)
         return sorted(users)
 
-    def _registrations(self) -> t.Dict[t.Any, t.List[t.Tuple[str, t.List[str]]]]:
-        if not hasattr(self, "_registry"):
-            self._registry = {}  # type: t.Dict[t.Any, t.List[t.Tuple[str, t.List[str]]]]
+    def _registrations(self) -> t.Dict[t.Any, t.List[t.List[str]]]:
+        if self._registry is None:
+            self._registry = {}
             for path, names in self.survey.registered.items():
-                self._registry.setdefault(self.survey.identity(path), []).append((path, names))
+                self._registry.setdefault(self.survey.identity(path), []).append(names)
         return self._registry
 
     def _process_counts(self) -> t.Dict[str, int]:
-        if not hasattr(self, "_processes"):
-            self._processes = {}  # type: t.Dict[str, int]
+        if self._processes is None:
+            self._processes = {}
             for process in self.survey.processes:
                 prefix = process.program.rpartition("/bin/")[0]
                 self._processes[prefix] = self._processes.get(prefix, 0) + 1
@@ -155,7 +157,7 @@ class Result:
                     return
                 status = directory.status()
                 mount = self.survey.root.mount_of(directory.path)
-                entry = {
+                entry: _Map = {
                     "path": directory.path,
                     "owner": self._user(status.st_uid),
                     "group": self._group(status.st_gid),
@@ -163,7 +165,7 @@ class Result:
                     "writers": _writers(directory_writers(directory)),
                     "file_system": mount.type if mount else None,
                     "used_by": self.configurations.users_of_cache(path),
-                }  # type: _Map
+                }
                 self._caches.append(entry)
                 if "sizes" in self._gather:
                     entry["size"] = _size(measure(directory, self.survey.report))

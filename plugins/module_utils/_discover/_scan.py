@@ -92,7 +92,9 @@ def _check(options: Options) -> None:
     for name in ("search_paths", "exclude"):
         for path in getattr(options, name):
             if not os.path.isabs(path):
-                raise ScanError("%s: %r is no absolute path. Write it from / on, as seen inside the root." % (name, path))
+                raise ScanError(
+                    "%s: %r is no absolute path. Write it from / on, as seen inside the root." % (name, path)
+                )
     if options.depth < 0 or options.depth > 50:
         raise ScanError("depth is %d; it must lie between 0 and 50." % options.depth)
     if not options.time_limit > 0:
@@ -113,7 +115,7 @@ class _Look:
         )
         self.configurations = Configurations(self.survey)
         self.result = Result(self.survey, self.configurations, options.gather)
-        self._error = None  # type: t.Optional[BaseException]
+        self._error: t.Optional[BaseException] = None
 
     def run_within(self, seconds: float) -> bool:
         """Run all steps; tell whether they came to their end within the time.
@@ -135,7 +137,7 @@ class _Look:
             self.survey.run()
             self._settle()
             self.result.gather()
-        except BaseException as error:  # handed to the waiting thread, which raises it
+        except BaseException as error:  # noqa: BLE001 - handed to the waiting thread, which raises it
             self._error = error
 
     def _settle(self) -> None:

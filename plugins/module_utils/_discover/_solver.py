@@ -13,11 +13,10 @@ import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._installations import Installation
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._condarc_merge import Setting
-from ansible_collections.labfleet.conda.plugins.module_utils._spec._version import InvalidVersion, parse_version
 
 # conda's own defaults: classic; libmamba from 23.10 (CHANGELOG 23.10.0); rattler announced for 26.10 (conda
 # documentation, user-guide/concepts/solvers).
-_DEFAULTS = (("26.10", "rattler"), ("23.10", "libmamba"))
+_DEFAULTS = (((26, 10), "rattler"), ((23, 10), "libmamba"))
 # The key was experimental_solver before 22.11 (CHANGELOG 4.12.0, 22.11.0).
 _PACKAGES = {
     "libmamba": "conda-libmamba-solver",
@@ -36,7 +35,7 @@ def solver_in_force(installation: Installation, settings: t.Mapping[str, Setting
         return None
     setting = settings.get("solver")
     if setting is not None and isinstance(setting.value, str):
-        name, source = setting.value, setting.source  # type: t.Optional[str], t.Optional[str]
+        name, source = t.cast(t.Optional[str], setting.value), t.cast(t.Optional[str], setting.source)
     else:
         name, source = default_solver(installation.version)
     package = _PACKAGES.get(name or "")
@@ -46,16 +45,16 @@ def solver_in_force(installation: Installation, settings: t.Mapping[str, Setting
 
 
 def default_solver(conda_version: t.Optional[str]) -> t.Tuple[t.Optional[str], t.Optional[str]]:
-    """The solver that a version of conda uses when nobody says otherwise, and since when."""
-    if conda_version is None:
-        return None, None
-    try:
-        version = parse_version(conda_version)
-    except InvalidVersion:
+    """The solver that a version of conda uses when nobody says otherwise, and since when.
+
+    conda's own versions start with two plain numbers (CEP 8 and before it), which is all that matters here.
+    """
+    parts = (conda_version or "").split(".")
+    if len(parts) < 2 or not parts[0].isdigit() or not parts[1].isdigit():
         return None, None
     for since, name in _DEFAULTS:
-        if version >= parse_version(since):
-            return name, "default since conda " + since
+        if (int(parts[0]), int(parts[1])) >= since:
+            return name, "default since conda %d.%d" % since
     return "classic", "default before conda 23.10"
 
 

@@ -25,7 +25,11 @@ from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environmen
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._system._directory import Directory
 from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable
-from ansible_collections.labfleet.conda.plugins.module_utils._system._processes import Process, list_processes
+from ansible_collections.labfleet.conda.plugins.module_utils._system._processes import (
+    Process,
+    list_processes,
+    own_environment,
+)
 from ansible_collections.labfleet.conda.plugins.module_utils._system._report import Report
 from ansible_collections.labfleet.conda.plugins.module_utils._system._root import Root
 
@@ -61,18 +65,18 @@ class Survey:
         self.search_paths = search_paths
         self.depth = depth
         self.with_details = with_details
-        self.homes = []  # type: t.List[Home]
-        self.home_names = {}  # type: t.Dict[str, t.Optional[t.Set[str]]]
-        self.environments = {}  # type: t.Dict[_Identity, Environment]
-        self.found_by = {}  # type: t.Dict[_Identity, t.List[str]]
-        self.real = {}  # type: t.Dict[str, _Identity]
-        self.programs = {}  # type: t.Dict[str, Program]
-        self.mamba_roots = {}  # type: t.Dict[str, t.Optional[_Identity]]
-        self.caches = set()  # type: t.Set[str]
-        self.registered = {}  # type: t.Dict[str, t.List[str]]
-        self.processes = []  # type: t.List[Process]
-        self._seen = set()  # type: t.Set[t.Tuple[str, str]]
-        self._work = []  # type: t.List[t.Tuple[str, str, str]]
+        self.homes: t.List[Home] = []
+        self.home_names: t.Dict[str, t.Optional[t.Set[str]]] = {}
+        self.environments: t.Dict[_Identity, Environment] = {}
+        self.found_by: t.Dict[_Identity, t.List[str]] = {}
+        self.real: t.Dict[str, _Identity] = {}
+        self.programs: t.Dict[str, Program] = {}
+        self.mamba_roots: t.Dict[str, t.Optional[_Identity]] = {}
+        self.caches: t.Set[str] = set()
+        self.registered: t.Dict[str, t.List[str]] = {}
+        self.processes: t.List[Process] = []
+        self._seen: t.Set[t.Tuple[str, str]] = set()
+        self._work: t.List[t.Tuple[str, str, str]] = []
 
     def run(self) -> None:
         """Look at all known places and drain the work list."""
@@ -316,8 +320,7 @@ class Survey:
 
     def _look_at_processes(self) -> None:
         self.processes = list_processes(self.root)
-        own = {} if not self.root.is_running_system else dict(os.environ)
-        for name, value in own.items():
+        for name, value in own_environment(self.root).items():
             self._add_variable(name, value, "environment of this process")
         for process in self.processes:
             found_by = "a running process"
@@ -335,15 +338,13 @@ class Survey:
         """Search a directory, some levels deep, for environments and programs; links are not followed."""
         level = [os.path.normpath(path)]
         for remaining in range(self.depth, -1, -1):
-            following = []  # type: t.List[str]
+            following: t.List[str] = []
             for place in level:
                 try:
                     with self.root.directory(place) as directory:
                         if self.take(directory, "search path " + path) is not None or not remaining:
                             continue
-                        following += [
-                            directory.join(name) for name, kind in directory.entries() if kind == "directory"
-                        ]
+                        following += [directory.join(name) for name, kind in directory.entries() if kind == "directory"]
                 except Absent:
                     if place == os.path.normpath(path):
                         self.report.add(place, "no such directory, though it is a search path")

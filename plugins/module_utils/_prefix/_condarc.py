@@ -136,7 +136,7 @@ def search_path(
         places += [("prefix", prefix, "m")]
     names = {"c": _CONDARC, "cm": _CONDARC + (_MAMBARC[:1] if mamba else ()), "1": _CONDARC[:1]}
     names.update({"m": _MAMBARC[:1], "M": _MAMBARC, "": ("",)})
-    found = {}  # type: t.Dict[str, SearchEntry]
+    found: t.Dict[str, SearchEntry] = {}
     for tier, place, kind in places:
         for name in names[kind] if place else ():
             path = "/" + "/".join(part for part in (place + "/" + name).split("/") if part not in ("", "."))
@@ -228,7 +228,7 @@ def _marks_without_effect(root: Node, comments: t.Iterable[t.Tuple[int, str]]) -
 
 def environment_settings(mapping: t.Mapping[str, str], *, path: str = "environment") -> CondarcFile:
     """Read the CONDA_* variables that are settings: the tier above all files. path only names their origin."""
-    settings = {}  # type: t.Dict[str, Entry]
+    settings: t.Dict[str, Entry] = {}
     names = {name[6:].lower(): name for name in mapping if name.startswith("CONDA_")}
     for lower, name in names.items():
         key, text = ALIASES.get(lower, lower), mapping[name]

@@ -86,7 +86,7 @@ def merge_settings(files: t.Iterable[CondarcFile]) -> t.Dict[str, Setting]:
 
     Variables in channels, channel_alias, ssl_verify and the like are left as written: see expand_path() for paths.
     """
-    entries = {}  # type: t.Dict[str, t.List[Entry]]
+    entries: t.Dict[str, t.List[Entry]] = {}
     for file in files:
         for key, entry in file.settings.items():
             entries.setdefault(key, []).append(entry)
@@ -178,7 +178,7 @@ def _merge_lists(nodes: t.List[Node]) -> Node:
 
 
 def _unique(items: t.Iterable[Node]) -> t.List[Node]:
-    found = {}  # type: t.Dict[t.Any, Node]
+    found: t.Dict[t.Any, Node] = {}
     for item in items:
         found.setdefault(_frozen(item), item)
     return list(found.values())
@@ -194,7 +194,7 @@ def _frozen(node: Node) -> t.Any:
 
 def _merge_maps(nodes: t.List[Node], shape: str) -> Node:
     maps = [_items(node, "map") for node in _relevant(nodes)]
-    grouped = {}  # type: t.Dict[t.Any, t.List[Node]]
+    grouped: t.Dict[t.Any, t.List[Node]] = {}
     for items in maps:
         for key, value in items.items():
             grouped.setdefault(key, []).append(value)

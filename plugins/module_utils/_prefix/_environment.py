@@ -150,11 +150,10 @@ def _record_names(meta: Directory, names: t.Iterable[str], report: Report) -> t.
     return records
 
 
-def _details(
-    meta: Directory, names: t.Iterable[RecordName], report: Report
-) -> t.Tuple[t.List[Record], t.Set[str]]:
+def _details(meta: Directory, names: t.Iterable[RecordName], report: Report) -> t.Tuple[t.List[Record], t.Set[str]]:
     """The content of all records, and the metadata directories of site-packages that they own."""
-    records, owned = [], set()  # type: t.List[Record], t.Set[str]
+    records: t.List[Record] = []
+    owned: t.Set[str] = set()
     for name in names:
         try:
             record = parse_record(meta.read(name.file_name), expected=name)
@@ -228,7 +227,7 @@ def _pip_packages(
     With the content of the records at hand, exact: what no record owns. Else by the INSTALLER file of those
     whose name and version no record has: conda's builders write C(conda) there, pip writes C(pip).
     """
-    found = []  # type: t.List[PipPackage]
+    found: t.List[PipPackage] = []
     try:
         with prefix.directory(site_packages(python)) as packages:
             candidates = distributions(packages.names())

@@ -20,7 +20,9 @@ import typing as t
 
 # Only the lines that say something here: section heads and comments. Package lines are passed over unread.
 _LINE = re.compile(r"^[ \t]*(?:==>[ \t]*(?P<time>.{1,64}?)[ \t]*<==|#[ \t]*(?P<comment>[^\r\n]*))", re.MULTILINE)
-_COMMENT = re.compile(r"cmd:\s*(?P<command>.+)|conda version:\s*(?P<version>.+)|(?P<action>\w+)\s*specs:\s*(?P<specs>.*)")
+_COMMENT = re.compile(
+    r"cmd:\s*(?P<command>.+)|conda version:\s*(?P<version>.+)|(?P<action>\w+)\s*specs:\s*(?P<specs>.*)"
+)
 _SPEC_NAME = re.compile(r"(?:[^\s\[]*::)?(?P<name>[A-Za-z0-9_.*-]+)")
 _RELATION = re.compile(r"\s*(?:[<>=!~^*]|[0-9])")
 _UPDATES = frozenset(("update", "install", "create"))
@@ -63,7 +65,9 @@ def parse_history(data: bytes, *, warn: t.Callable[[str], None]) -> History:
     """
     text = data.decode("utf-8", "surrogateescape")
     revisions, first, requested = 0, None, {}  # type: int, t.Optional[Change], t.Dict[str, str]
-    time, command, version = "", None, None  # type: str, t.Optional[str], t.Optional[str]
+    time = ""
+    command: t.Optional[str] = None
+    version: t.Optional[str] = None
     for match in _LINE.finditer(text):
         if match.group("time") is not None:
             if first is None and command:

@@ -49,14 +49,12 @@ def distributions(names: t.Iterable[str]) -> t.List[Distribution]:
     return sorted(found)
 
 
-def not_from_records(
-    found: t.Iterable[Distribution], records: t.Iterable[t.Tuple[str, str]]
-) -> t.List[Distribution]:
+def not_from_records(found: t.Iterable[Distribution], records: t.Iterable[t.Tuple[str, str]]) -> t.List[Distribution]:
     """The distributions that no record explains by the same name and version; only these need a closer look.
 
     :param records: name and version of each record.
     """
-    known = {}  # type: t.Dict[str, t.Set[str]]
+    known: t.Dict[str, t.Set[str]] = {}
     for name, version in records:
         known.setdefault(normalize(name), set()).add(version)
     return [item for item in found if item.version not in known.get(normalize(item.name), ())]

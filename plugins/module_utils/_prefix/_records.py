@@ -29,7 +29,7 @@ class RecordName(t.NamedTuple):
 class Record(t.NamedTuple):
     """One installed package, as its record tells it; what an old or foreign record lacks is None.
 
-    :param metadata_directories: the names of the directories of Python metadata that the package owns.
+    :param metadata_directories: the names of the directories (or egg-info files) of Python metadata that it owns.
     """
 
     name: str
@@ -102,7 +102,7 @@ def parse_record(data: bytes, *, expected: RecordName) -> Record:
 # before the rest is parsed; damage within them is for a check of integrity to find.
 _FILES = (b'\n  "files": [', b"\n  ]")
 _PATHS = (b'\n  "paths_data": {', b"\n  }")
-_METADATA_FILES = (b"-info/METADATA\"", b"-info/PKG-INFO\"")
+_METADATA_FILES = (b'-info/METADATA"', b'-info/PKG-INFO"', b'.egg-info"')
 
 
 def _without_files(data: bytes) -> t.Tuple[bytes, bytes]:
@@ -128,7 +128,7 @@ def _metadata_directories(data: bytes) -> t.FrozenSet[str]:
         end = data.find(file_name)
         while end >= 0:
             start = max(data.rfind(b"/", 0, end), data.rfind(b'"', 0, end))
-            found.add(os.fsdecode(data[start + 1 : end + len(b"-info")]))
+            found.add(os.fsdecode(data[start + 1 : data.index(b"-info", end) + len(b"-info")]))
             end = data.find(file_name, end + 1)
     return frozenset(found)
 

@@ -168,9 +168,9 @@ class _Reader:
     """The strict reader. A row is a line with content: its line number, its indentation, its content."""
 
     def __init__(self, text: str) -> None:
-        self.rows = []  # type: t.List[t.Tuple[int, int, str]]
-        self.gaps = []  # type: t.List[t.List[str]]  # the comment lines behind each row
-        self.comments = []  # type: t.List[t.Tuple[int, str]]
+        self.rows: t.List[t.Tuple[int, int, str]] = []
+        self.gaps: t.List[t.List[str]] = []  # the comment lines behind each row
+        self.comments: t.List[t.Tuple[int, str]] = []
         self.at = 0  # the current row
         self.text, self.pos = "", 0  # the place in a flow collection: its current row, the next character
         started = ended = False

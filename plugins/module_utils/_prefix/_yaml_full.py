@@ -39,9 +39,7 @@ class _Reader:
     def document(self) -> Node:
         try:
             next(self.events)
-            start = next(self.events)
-            if start.version or start.tags:
-                raise YamlError(start.start_mark.line + 1, "a directive")
+            next(self.events)  # a document without directives: the strict reader refuses them before
             root = self._node(next(self.events), 0)
             next(self.events)
             end = next(self.events)
@@ -91,7 +89,7 @@ class _Reader:
         return self._collection("list", items, start, event.end_mark)
 
     def _map(self, start: t.Any, depth: int) -> Node:
-        items = {}  # type: t.Dict[t.Any, Node]
+        items: t.Dict[t.Any, Node] = {}
         if start.flow_style and start.start_mark.index == start.end_mark.index:
             raise YamlError(start.start_mark.line + 1, "a pair inside a list in brackets")
         event = next(self.events)

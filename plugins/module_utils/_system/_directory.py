@@ -60,7 +60,7 @@ class Directory:
         self.path = path
         self.guard = guard
         self.descriptor = descriptor
-        self._status = None  # type: t.Optional[os.stat_result]
+        self._status: t.Optional[os.stat_result] = None
 
     def __enter__(self) -> Directory:
         return self
@@ -121,7 +121,7 @@ class Directory:
     def _list(self, pick: t.Callable[[os.DirEntry], _T], limit: int) -> t.List[_T]:
         if not self._guard_may(self.status(), _READABLE):
             raise Unreadable(self.path, _NOT_THEIRS % (self._guard_name(), "list"))
-        found = []  # type: t.List[_T]
+        found: t.List[_T] = []
         try:
             descriptor = os.open(".", _LIST, dir_fd=self.descriptor)
             try:

@@ -41,7 +41,7 @@ def measure(top: Directory, report: Report) -> Size:
     :param top: where to begin.
     :param report: takes the parts that cannot be read.
     """
-    linked = {}  # type: t.Dict[t.Tuple[int, int], t.List[int]]
+    linked: t.Dict[t.Tuple[int, int], t.List[int]] = {}
     total = {"bytes": 0, "inodes": 0, "own": 0}
     complete = _walk(top, 0, total, linked, report)
     # A file all of whose links lie within the tree is its own too.

@@ -54,7 +54,7 @@ def parse_mount_table(data: bytes, *, below: str = "/") -> t.Dict[str, Mount]:
     :param below: only mounts below this directory are kept, named as seen from it.
     :returns: the mount on top where several are stacked; lines that do not fit the format are passed over.
     """
-    mounts = {}  # type: t.Dict[str, Mount]
+    mounts: t.Dict[str, Mount] = {}
     inside = below.rstrip("/")
     for line in data.split(b"\n"):
         left, separator, right = line.partition(b" - ")

@@ -51,8 +51,8 @@ def list_processes(root: Root) -> t.List[Process]:
         numbers = [name for name in os.listdir(base) if name.isdigit()]
     except OSError:
         return []
-    found = []  # type: t.List[Process]
-    seen = {}  # type: t.Dict[t.Tuple[int, str], int]
+    found: t.List[Process] = []
+    seen: t.Dict[t.Tuple[int, str], int] = {}
     for name in numbers[:MAX_PROCESSES]:
         root.check_time("/proc/" + name)
         place = "%s/%s" % (base, name)
@@ -67,6 +67,16 @@ def list_processes(root: Root) -> t.List[Process]:
         variables = parse_environment(_read(place + "/environ")) if times <= MAX_SAME_PROGRAM else {}
         found.append(Process(int(name), uid, program, variables))
     return found
+
+
+def own_environment(root: Root) -> t.Dict[str, str]:
+    """The environment variables of this process itself; none where it looks at another root than its own."""
+    return dict(os.environ) if root.is_running_system else {}
+
+
+def own_uid() -> int:
+    """The number of the user that this process runs as."""
+    return os.geteuid()
 
 
 def _link(path: str) -> t.Optional[str]:
@@ -84,4 +94,4 @@ def _read(path: str) -> bytes:
         return b""
 
 
-__all__ = ("Process", "list_processes", "parse_environment")
+__all__ = ("Process", "list_processes", "own_environment", "own_uid", "parse_environment")

@@ -29,7 +29,8 @@ _SECRET_NAME = re.compile(
     re.IGNORECASE,
 )
 _SECRET_OPTION = re.compile(
-    r"(?P<name>--?[A-Za-z0-9_-]{0,40}(?:token|password|passwd|secret|api-?key)[= ]+)(?P<value>\S{1,4096})", re.IGNORECASE
+    r"(?P<name>--?[A-Za-z0-9_-]{0,40}(?:token|password|passwd|secret|api-?key)[= ]+)(?P<value>\S{1,4096})",
+    re.IGNORECASE,
 )
 
 

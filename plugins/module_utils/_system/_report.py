@@ -20,9 +20,9 @@ class Report:
     """Collects what could not be read; only the first thousand entries are kept, all are counted."""
 
     def __init__(self) -> None:
-        self.entries = []  # type: t.List[t.Dict[str, str]]
+        self.entries: t.List[t.Dict[str, str]] = []
         self.count = 0
-        self._seen = set()  # type: t.Set[t.Tuple[str, str]]
+        self._seen: t.Set[t.Tuple[str, str]] = set()
 
     def add(self, path: str, reason: str) -> None:
         """Note that something is there, where it is, and why it could not be read."""

@@ -61,10 +61,10 @@ class Root:
         self.path = os.path.abspath(path)
         self.exclude = frozenset(os.path.normpath(item) for item in exclude)
         self.one_file_system = one_file_system
-        self.deadline = None  # type: t.Optional[float]
+        self.deadline: t.Optional[float] = None
         self.files_opened = 0
         self.current = "/"
-        self._answers = {}  # type: t.Dict[str, bool]
+        self._answers: t.Dict[str, bool] = {}
         try:
             # The root itself may be given as a link (/proc/N/root is one): this one is the operator's.
             self._descriptor = os.open(self.path, OPEN_DIRECTORY & ~os.O_NOFOLLOW)

@@ -58,9 +58,9 @@ class Identities:
     def __init__(self, users: t.Sequence[User], groups: t.Sequence[Group], *, ask_name_service: bool = False) -> None:
         self.users = list(users)
         self._ask = ask_name_service
-        self._names = {}  # type: t.Dict[int, t.Optional[str]]
-        self._group_names = {}  # type: t.Dict[int, t.Optional[str]]
-        self._memberships = {}  # type: t.Dict[str, t.Set[int]]
+        self._names: t.Dict[int, t.Optional[str]] = {}
+        self._group_names: t.Dict[int, t.Optional[str]] = {}
+        self._memberships: t.Dict[str, t.Set[int]] = {}
         for user in users:
             self._names.setdefault(user.uid, user.name)
             self._memberships.setdefault(user.name, set()).add(user.gid)

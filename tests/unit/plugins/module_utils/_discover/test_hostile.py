@@ -92,7 +92,8 @@ def test_anything_in_any_place_ends_in_an_answer(lab, place, kind):
 
 
 @pytest.mark.parametrize(
-    "name", [b"new\nline", b"\xff\xfe\xfd", b"\x1b[31mred", b"-rf", b"*", b"a" * 255, "ünï".encode(), b"{{ 1 }}", b"$(id)"]
+    "name",
+    [b"new\nline", b"\xff\xfe\xfd", b"\x1b[31mred", b"-rf", b"*", b"a" * 255, "ünï".encode(), b"{{ 1 }}", b"$(id)"],
 )
 def test_environments_with_odd_names_are_told(lab, name):
     place = os.path.join(os.fsencode(lab.path(lab.home)), b".conda", b"envs", name, b"conda-meta")
@@ -186,7 +187,7 @@ def _look_as_nobody(top):
             os.setgid(65534)
             os.setuid(65534)
             answer = scan(Options(root=top))
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - a child must tell all
             answer = {"error": repr(error)}
         with os.fdopen(writer, "w") as stream:
             json.dump(answer, stream)

@@ -17,7 +17,9 @@ from ansible_collections.labfleet.conda.plugins.module_utils._discover._solver i
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._survey import base_of_command
 
 BASE = ("conda-26.7.1-py313_0", "python-3.13.1-h1_0", "conda-libmamba-solver-26.6.0-py_0", "libmambapy-2.8.1-py_0")
-CREATED = "==> 2026-11-22 10:00:00 <==\n# cmd: %s create -n x numpy\n# conda version: 26.7.1\n# update specs: ['python']\n"
+CREATED = (
+    "==> 2026-11-22 10:00:00 <==\n# cmd: %s create -n x numpy\n# conda version: 26.7.1\n# update specs: ['python']\n"
+)
 
 
 def look(host, **options):
@@ -212,7 +214,8 @@ def test_the_distribution(host, content, channel, packages, prefix, expected):
 def test_a_conda_from_the_main_channel_is_a_miniconda(host):
     host.environment("/opt/a", BASE)
     path = "/opt/a/conda-meta/conda-26.7.1-py313_0.json"
-    record = json.load(open(host.path(path)))
+    with open(host.path(path)) as stream:
+        record = json.load(stream)
     record["url"] = "https://repo.anaconda.com/pkgs/main/linux-64/conda-26.7.1-py313_0.conda"
     host.write(path, json.dumps(record))
     assert only(look(host)["installations"])["distribution"] == "miniconda"
@@ -291,7 +294,16 @@ def test_a_conda_inside_an_environment_is_secondary(host):
 
 @pytest.mark.parametrize(
     "version, name",
-    [("4.3.16", "classic"), ("22.11.1", "classic"), ("23.9.0", "classic"), ("23.10.0", "libmamba"), ("26.9.4", "libmamba"), ("26.10.0", "rattler"), (None, None), ("!", None)],
+    [
+        ("4.3.16", "classic"),
+        ("22.11.1", "classic"),
+        ("23.9.0", "classic"),
+        ("23.10.0", "libmamba"),
+        ("26.9.4", "libmamba"),
+        ("26.10.0", "rattler"),
+        (None, None),
+        ("!", None),
+    ],
 )
 def test_the_default_solver(version, name):
     assert default_solver(version)[0] == name
@@ -333,10 +345,19 @@ def test_a_locked_setting_of_the_system_wins_and_is_marked(host):
 def test_a_token_is_masked_wherever_it_stands(host):
     home = host.user("alice", 1001)
     secret = "https://alice:hunter2@host/t/tk-hunter2/ch"
-    host.environment("/opt/conda", BASE, history="==> 1 <==\n# cmd: conda install -c %s x\n# update specs: ['%s::conda']\n" % (secret, secret))
+    host.environment(
+        "/opt/conda",
+        BASE,
+        history="==> 1 <==\n# cmd: conda install -c %s x\n# update specs: ['%s::conda']\n" % (secret, secret),
+    )
     host.write(home + "/.condarc", "channels: [%s]\nproxy_servers:\n  http: http://u:hunter2@proxy\n" % secret)
     host.write("/opt/conda/conda-meta/pinned", "%s::numpy\n" % secret)
-    host.write("/opt/conda/conda-meta/a-1-0.json", json.dumps({"name": "a", "version": "1", "build": "0", "url": secret + "/noarch/a-1-0.conda", "channel": secret}))
+    host.write(
+        "/opt/conda/conda-meta/a-1-0.json",
+        json.dumps(
+            {"name": "a", "version": "1", "build": "0", "url": secret + "/noarch/a-1-0.conda", "channel": secret}
+        ),
+    )
     result = look(host, gather=["records"])
     assert "hunter2" not in json.dumps(result)
     assert "tk-hunter2" not in json.dumps(result)
@@ -349,7 +370,11 @@ def test_the_package_caches(host):
         host.write(path + "/urls.txt")
     host.write(home + "/.condarc", "pkgs_dirs:\n  - /shared/pkgs\n")
     result = look(host, gather=["sizes"])
-    assert [cache["path"] for cache in result["package_caches"]] == [home + "/.conda/pkgs", "/opt/conda/pkgs", "/shared/pkgs"]
+    assert [cache["path"] for cache in result["package_caches"]] == [
+        home + "/.conda/pkgs",
+        "/opt/conda/pkgs",
+        "/shared/pkgs",
+    ]
     shared = result["package_caches"][2]
     assert shared["used_by"] == ["/opt/conda for alice"]
     assert shared["size"]["inodes"] == 1 and shared["size"]["complete"]

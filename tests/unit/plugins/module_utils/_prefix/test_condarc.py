@@ -176,6 +176,14 @@ def test_a_scalar_of_higher_precedence_wins():
     assert [(source.origin, source.line) for source in setting.sources] == [("f1", 1)]
 
 
+@pytest.mark.parametrize(
+    "comment, final",
+    [("#!final", True), ("#final", True), ("##!final!", True), ("# !final", False), ("#!final x", False)],
+)
+def test_a_mark_is_the_whole_comment_without_signs(comment, final):
+    assert merged("solver: a  %s\n" % comment)["solver"].final is final
+
+
 def test_a_final_scalar_locks_what_comes_later():
     setting = merged("solver: a\n", "\nsolver: b #!final\n", "solver: c #!final\n", CONDA_SOLVER="d")["solver"]
     assert (setting.value, setting.source, setting.final, setting.locked_by.line) == ("b", "f1", True, 2)
@@ -212,6 +220,11 @@ def test_maps_are_merged_key_by_key():
     high = "proxy_servers:\n  http: x\n  https: ~\n  all: y\n"
     assert value("proxy_servers", low, high) == {"http": "a", "https": None, "ftp": None, "all": "y"}
     assert value("custom_channels", "custom_channels: {a: ~}", "custom_channels: {b: 1.0}") == {"a": "None", "b": "1.0"}
+
+
+def test_the_lowest_of_several_final_keys_of_a_map_wins():
+    texts = ["custom_channels:\n  a: %d  #!final\n" % number for number in (1, 2)]
+    assert value("custom_channels", "custom_channels: {a: 0}", *texts) == {"a": "1"}
 
 
 def test_a_final_map_cuts_what_is_above():
@@ -353,13 +366,16 @@ def test_variables_cannot_hold_a_map_nor_two_names_of_one_setting():
         ("$HOME/x/../y/", "/home/u/y"),
         ("${DATA}/$USER/pkgs", "/data/u/pkgs"),
         ("/a//b", "/a/b"),
+        ("$MINE", "/data/mine"),
         ("$OTHER/x", None),
         ("~other/x", None),
         ("relative/x", None),
     ],
 )
 def test_paths_are_expanded_as_far_as_they_can_be_known(path, expected):
-    assert expand_path(path, home="/home/u", environment={"DATA": "/data", "USER": "u"}) == expected
+    assert (
+        expand_path(path, home="/home/u", environment={"DATA": "/data", "USER": "u", "MINE": "$DATA/mine"}) == expected
+    )
 
 
 @pytest.mark.parametrize(
@@ -379,21 +395,16 @@ def test_booleans_are_read_as_conda_reads_them(word, expected):
     assert boolify(word) is expected
 
 
-items = st.lists(st.tuples(st.sampled_from("abcde"), st.sampled_from(["", " #!top", " #!bottom"])), max_size=5)
-files = st.lists(st.tuples(items, st.sampled_from(["", " #!final"])), min_size=1, max_size=4)
+items = st.lists(
+    st.tuples(st.sampled_from("abcde"), st.sampled_from(["", " #!top", " #!bottom"])), min_size=1, max_size=5
+)
+layers = st.lists(st.tuples(items, st.sampled_from(["", " #!final"])), min_size=1, max_size=4)
 
 
 @BOUNDED
-@given(files)
+@given(layers)
 def test_what_holds_for_every_merged_list(layers):
-    texts = [
-        "channels:%s\n%s" % (final, "".join("  - %s%s\n" % item for item in found) or "  []\n")
-        for found, final in layers
-        if found or not final
-    ]
-    layers = [(found, final) for found, final in layers if found or not final]
-    if not texts:
-        return
+    texts = ["channels:%s\n%s" % (final, "".join("  - %s%s\n" % item for item in found)) for found, final in layers]
     setting = merged(*texts)["channels"]
     finals = [number for number, (_found, final) in enumerate(layers) if final]
     relevant = [found for found, _final in layers[: finals[0] + 1 if finals else None]]

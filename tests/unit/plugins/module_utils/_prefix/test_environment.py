@@ -73,7 +73,10 @@ def test_a_history_tells_who_asked_for_what():
     [
         ('["a", "b >=1,<2"]', ["a", "b >=1,<2"]),
         ("['a', \"b[version='>=1']\"]", ["a", "b[version='>=1']"]),
-        ("python>=3.5.1,jupyter >=1.0.0,<2.0,matplotlib >=1.5.1,<2.0", ["python>=3.5.1", "jupyter >=1.0.0,<2.0", "matplotlib >=1.5.1,<2.0"]),
+        (
+            "python>=3.5.1,jupyter >=1.0.0,<2.0,matplotlib >=1.5.1,<2.0",
+            ["python>=3.5.1", "jupyter >=1.0.0,<2.0", "matplotlib >=1.5.1,<2.0"],
+        ),
         ("python 3.6*,six=1.10", ["python 3.6*", "six=1.10"]),
         ("", []),
         ('["feature@"]', []),
@@ -92,7 +95,13 @@ def test_specs_lines_that_are_no_list_are_refused(text):
 
 @pytest.mark.parametrize(
     "spec, name",
-    [("numpy", "numpy"), ("conda-forge::Numpy>=1", "numpy"), ("conda-forge/linux-64::a_b.c=1", "a_b.c"), ("x[build=1]", "x"), ("", None)],
+    [
+        ("numpy", "numpy"),
+        ("conda-forge::Numpy>=1", "numpy"),
+        ("conda-forge/linux-64::a_b.c=1", "a_b.c"),
+        ("x[build=1]", "x"),
+        ("", None),
+    ],
 )
 def test_the_name_in_a_spec(spec, name):
     assert spec_name(spec) == name
@@ -100,7 +109,7 @@ def test_the_name_in_a_spec(spec, name):
 
 def test_a_bad_specs_line_is_told_and_the_rest_is_read():
     told = []
-    data = b"==> 2026-01-01 00:00:00 <==\n# update specs: [oops\n# update specs: [\"a\"]\n"
+    data = b'==> 2026-01-01 00:00:00 <==\n# update specs: [oops\n# update specs: ["a"]\n'
     assert parse_history(data, warn=told.append).requested == {"a": "a"}
     assert len(told) == 1 and "update specs" in told[0]
 
@@ -111,7 +120,12 @@ def test_any_bytes_are_read_as_a_history_without_an_error(data):
     parse_history(data, warn=lambda text: None)
 
 
-@given(st.lists(st.sampled_from(HISTORY.decode().splitlines() + ["# update specs: [", "==> <==", "#", "# cmd:", "\x85", "\r"]), max_size=20))
+@given(
+    st.lists(
+        st.sampled_from(HISTORY.decode().splitlines() + ["# update specs: [", "==> <==", "#", "# cmd:", "\x85", "\r"]),
+        max_size=20,
+    )
+)
 @settings(deadline=None, derandomize=True, max_examples=300)
 def test_history_lines_in_any_order_are_read_without_an_error(lines):
     history = parse_history("\n".join(lines).encode("utf-8"), warn=lambda text: None)
@@ -119,7 +133,9 @@ def test_history_lines_in_any_order_are_read_without_an_error(lines):
 
 
 def test_record_names():
-    assert parse_record_name("ca-certificates-2026.10.19-h1_0.json") == RecordName("ca-certificates", "2026.10.19", "h1_0")
+    assert parse_record_name("ca-certificates-2026.10.19-h1_0.json") == RecordName(
+        "ca-certificates", "2026.10.19", "h1_0"
+    )
     for bad in ("x.json", "x-1.json", "-1-0.json", "a--0.json"):
         assert parse_record_name(bad) is None
 
@@ -146,7 +162,20 @@ def test_bad_records_are_refused_with_the_reason(content, reason):
         parse_record(content, expected=RecordName("numpy", "2.3.0", "py_0"))
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5), lambda x: st.lists(x, max_size=3) | st.dictionaries(st.sampled_from(["name", "version", "build", "url", "channel", "link", "files", "subdir"]), x, max_size=5), max_leaves=10))
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+        lambda x: (
+            st.lists(x, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(["name", "version", "build", "url", "channel", "link", "files", "subdir"]),
+                x,
+                max_size=5,
+            )
+        ),
+        max_leaves=10,
+    )
+)
 @settings(deadline=None, derandomize=True, max_examples=300)
 def test_any_json_is_a_record_or_refused(value):
     content = dict(GOOD, **value) if isinstance(value, dict) else value
@@ -285,6 +314,15 @@ def test_a_project_that_conda_installed_with_pips_mark_is_conda_s_by_its_record(
     host.environment("/opt/e", ("python-3.12.1-0", "pytorch-2.5.1-0"), files=files)
     _dist_info(host, "/opt/e", "torch-2.5.1", "pip")
     assert read(host, report, "/opt/e", with_details=True).pip_packages == []
+
+
+def test_an_egg_info_that_is_a_file_is_condas_by_its_record(host, report):
+    name = "conda-4.3.16-py3.6.egg-info"
+    files = {"conda": ["lib/python3.6/site-packages/" + name]}
+    host.environment("/opt/e", ("python-3.6.15-0", "conda-4.3.16-0"), files=files)
+    host.write("/opt/e/lib/python3.6/site-packages/" + name)
+    assert read(host, report, "/opt/e", with_details=True).pip_packages == []
+    assert read(host, report, "/opt/e").pip_packages == []
 
 
 def test_names_of_python_projects():

@@ -1,0 +1,72 @@
+# Copyright (c) 2026, The labfleet.conda contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Each target sets up what it needs, so that any of them can be the first command on a new machine.
+
+.DEFAULT_GOAL := help
+.PHONY: help test lint demo bench docs lab-up lab-down clean venv venv-gates packages collections
+
+# What the user has set for other work must not change what is tested.
+unexport PYTHONPATH PYTHONHOME ANSIBLE_CONFIG ANSIBLE_INVENTORY
+
+PYTHON := .venv/bin/python
+LAB := PYTHONPATH=tests $(PYTHON) -m lab
+COLLECTIONS := build/collections
+
+help:
+	@echo "make demo      a small fleet on this machine, and what the collection sees in it"
+	@echo "make test      all tests: unit, gates, integration"
+	@echo "make lint      only the quick gates"
+	@echo "make docs      the HTML documentation, in build/docs"
+	@echo "make bench     the benchmark: one table of ratios"
+	@echo "make lab-up    start the hosts of the integration tests; make lab-down removes them"
+	@echo "make clean     remove what these targets have made in the checkout"
+
+venv:
+	@tests/setup.sh venv requirements.txt
+
+venv-gates:
+	@tests/setup.sh venv requirements.txt requirements-gates.txt
+
+packages: venv
+	@tests/setup.sh packages
+
+# The checkout under the name by which Ansible finds a collection.
+collections:
+	@mkdir -p $(COLLECTIONS)/ansible_collections/labfleet
+	@ln -sfn "$(CURDIR)" $(COLLECTIONS)/ansible_collections/labfleet/conda
+
+test: venv-gates packages
+	@$(PYTHON) -m pytest
+
+lint: venv-gates
+	@$(PYTHON) -m pytest -q tests/unit/test_architecture.py tests/gates/test_style.py tests/gates/test_licences.py \
+		tests/gates/test_changelog.py tests/gates/test_action_group.py
+
+demo: venv collections
+	@$(LAB) demo .demo
+	@echo
+	@ANSIBLE_COLLECTIONS_PATH=$(COLLECTIONS) .venv/bin/ansible-playbook -i inventories/demo labfleet.conda.detect
+	@echo
+	@echo "Try next, with your own hosts:"
+	@echo "  ANSIBLE_COLLECTIONS_PATH=$(COLLECTIONS) .venv/bin/ansible-playbook -i INVENTORY labfleet.conda.detect"
+	@echo "or look at one host of the demo in full:"
+	@echo "  ANSIBLE_COLLECTIONS_PATH=$(COLLECTIONS) .venv/bin/ansible all -i inventories/demo -m labfleet.conda.conda_info"
+
+bench: venv packages collections
+	@$(PYTHON) tests/benchmark/bench.py
+
+docs: venv-gates
+	@PYTHONPATH=tests $(PYTHON) -m gates.docs_site build/docs
+
+lab-up: packages
+	@$(LAB) up
+
+lab-down: venv
+	@$(LAB) down
+
+clean:
+	rm -rf .venv .demo build .pytest_cache .ruff_cache .hypothesis .ansible tests/output
+	find plugins tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	@echo "The cache of downloads and virtual environments stays: $${LABFLEET_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/labfleet-conda}"
