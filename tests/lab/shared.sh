@@ -86,4 +86,6 @@ wait "$carol_job"
 
 # root serves one environment to everybody.
 as root '/opt/conda/bin/conda create -y -q -n site python=3.6 requests'
+# what is private is seen by root alone
+chmod 700 /home/bob
 rm -f /tmp/alice /tmp/bob /tmp/carol /tmp/root

@@ -30,6 +30,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._processes 
 
 MAX_CONDARC = 1024 * 1024
 _ASSIGNMENT = re.compile(r"^\s*(?:export\s+)?([A-Z_][A-Z0-9_]*)\s*=\s*(.*?)\s*$", re.MULTILINE)
+_NAMES_IN_HOME = (".condarc", ".conda", ".config", ".mambarc", ".mamba")
 _Settings = t.Dict[str, Setting]
 
 
@@ -63,7 +64,7 @@ class Configurations:
                 continue
             everybody = self._configure(installation, None)
             found = [everybody]
-            for home in self._homes_for(installation):
+            for home in filter(self._may_have_settings, self._homes_for(installation)):
                 own = self._configure(installation, home)
                 if own.files != everybody.files:
                     found.append(own)
@@ -126,6 +127,7 @@ class Configurations:
             home=home.path if home else None,
             xdg_config_home=variables.get("XDG_CONFIG_HOME"),
             condarc=variables.get("CONDARC"),
+            mambarc=variables.get("MAMBARC"),
             mamba=installation.kind in ("mamba", "micromamba"),
         ):
             if home and not self._may_be_there(home, place.path):
@@ -135,8 +137,7 @@ class Configurations:
                 if parsed is not None and parsed.readable:
                     files.append(parsed)
         names = [item.path for item in files]
-        if variables:
-            files.append(environment_settings(variables, path="/etc/environment"))
+        files.append(environment_settings(variables))
         settings = merge_settings(files)
         return Configuration(
             installation,
@@ -146,6 +147,14 @@ class Configurations:
             self._directories(installation, home, settings, variables, "envs"),
             self._directories(installation, home, settings, variables, "pkgs"),
         )
+
+    def _may_have_settings(self, home: Home) -> bool:
+        """Whether a user can have settings of their own, by the names in the home; most have not."""
+        names = self._survey.home_names.get(home.path)
+        return names is None or not names.isdisjoint(_NAMES_IN_HOME) or self._is_own(home)
+
+    def _is_own(self, home: Home) -> bool:
+        return self._survey.root.is_running_system and home.uid == own_uid()
 
     def _may_be_there(self, home: Home, path: str) -> bool:
         """Whether a place in a home can exist, by the names of the home's children; most homes have none of them."""
@@ -223,13 +232,9 @@ class Configurations:
                 text = ""
             self._variables = {name: value.strip("'\"") for name, value in _ASSIGNMENT.findall(text)}
         found = dict(self._variables)
-        if home is not None and home.uid == own_uid():
+        if home is not None and self._is_own(home):
             found.update(own_environment(self._survey.root))
-        return {
-            name: value
-            for name, value in found.items()
-            if name.startswith("CONDA_") or name in ("CONDARC", "XDG_CONFIG_HOME")
-        }
+        return found
 
 
 def _plain(item: Configuration) -> t.Dict[str, t.Any]:

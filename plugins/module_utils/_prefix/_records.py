@@ -98,33 +98,34 @@ def parse_record(data: bytes, *, expected: RecordName) -> Record:
     )
 
 
-# The lists of files are nine tenths of a record. As conda and rattler write it, indented by two, they are cut out
-# before the rest is parsed; damage within them is for a check of integrity to find.
-_FILES = (b'\n  "files": [', b"\n  ]")
-_PATHS = (b'\n  "paths_data": {', b"\n  }")
-_METADATA_FILES = (b'-info/METADATA"', b'-info/PKG-INFO"', b'.egg-info"')
+# The lists of files are nine tenths of a record. In the two forms that conda and rattler write, indented by two, they
+# are cut out before the rest is parsed; damage within them is for a check of integrity to find.
+_FILES, _END_OF_FILES = b'\n  "files": [\n', b'"\n  ]'
+_PATHS = b'\n  "paths_data": {\n'
+_ENDS_OF_PATHS = (b'\n    ],\n    "paths_version": 1\n  }', b"\n    ]\n  }")
+_METADATA_FILES = (b"-info/METADATA\"", b"-info/PKG-INFO\"", b".egg-info\"")
 
 
 def _without_files(data: bytes) -> t.Tuple[bytes, bytes]:
     """The record without its lists of files, and its list of files; both the whole where its form is another."""
-    if not data.startswith(b'{\n  "'):
+    files = data.find(_FILES)
+    end_of_files = data.find(_END_OF_FILES, files)
+    if not data.startswith(b'{\n  "') or files < 0 or end_of_files < 0:
         return data, data
-    rest, _paths = _cut(data, *_PATHS)
-    rest, files = _cut(rest, *_FILES)
-    return rest, files
-
-
-def _cut(data: bytes, opening: bytes, closing: bytes) -> t.Tuple[bytes, bytes]:
-    start = data.find(opening) + len(opening)
-    end = data.find(closing, start)
-    if start < len(opening) or end < 0:
-        return data, b""
-    return data[:start] + data[end:], data[start:end]
+    between = data[end_of_files + len(_END_OF_FILES) :]
+    paths = between.find(_PATHS)
+    if paths >= 0:
+        for closing in _ENDS_OF_PATHS:
+            end = between.rfind(closing, paths)  # near the end, so quickly found from there
+            if end >= 0:
+                between = between[: paths + len(_PATHS) - 2] + b"null" + between[end + len(closing) :]
+                break
+    return data[: files + len(_FILES) - 2] + b"null" + between, data[files : end_of_files + 1]
 
 
 def _metadata_directories(data: bytes) -> t.FrozenSet[str]:
-    found = set()
-    for file_name in _METADATA_FILES:
+    found: t.Set[str] = set()
+    for file_name in _METADATA_FILES if b"-info" in data else ():
         end = data.find(file_name)
         while end >= 0:
             start = max(data.rfind(b"/", 0, end), data.rfind(b'"', 0, end))

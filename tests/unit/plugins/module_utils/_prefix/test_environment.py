@@ -204,6 +204,46 @@ def test_the_channel_of_a_record(url, channel, subdir, expected):
     assert channel_name(record) == expected
 
 
+FILES = ["bin/x", "lib/python3.12/site-packages/x-1.dist-info/METADATA", 'odd"name', "tail\\n  ]"]
+PATHS = [{"_path": path, "path_type": "hardlink", "size_in_bytes": 1} for path in FILES]
+FORMS = {
+    "conda": lambda record: json.dumps(record, indent=2, sort_keys=True),
+    "rattler": lambda record: json.dumps(
+        dict(record, paths_data={"paths_version": 1, "paths": record["paths_data"]["paths"]}), indent=2
+    ),
+    "micromamba": lambda record: json.dumps(record, indent=4),
+    "compact": json.dumps,
+}
+
+
+@pytest.mark.parametrize("form", sorted(FORMS))
+@pytest.mark.parametrize("files", [FILES, FILES[:2], FILES[1:2], []])
+def test_a_record_is_read_the_same_in_every_tools_form(form, files):
+    record = dict(
+        GOOD,
+        url="https://h/c/noarch/numpy-2.3.0-py_0.conda",
+        files=files,
+        paths_data={"paths": PATHS[: len(files)], "paths_version": 1},
+        link={"source": "/pkgs/x", "type": 1},
+        requested_specs=["a", "b"],
+    )
+    found = parse_record(FORMS[form](record).encode(), expected=RecordName("numpy", "2.3.0", "py_0"))
+    assert (found.url, found.build_number, found.link_source) == (record["url"], 0, "/pkgs/x")
+    assert found.metadata_directories == ({"x-1.dist-info"} if len(files) else set())
+
+
+@pytest.mark.parametrize("damage", [b"\0" * 50, b"}", b"\xff"])
+def test_damage_outside_of_the_lists_of_files_is_noticed(damage):
+    data = FORMS["conda"](dict(GOOD, files=FILES, paths_data={"paths": PATHS, "paths_version": 1})).encode()
+    for place in (5, len(data) - 20):
+        with pytest.raises(BadRecord, match="valid JSON|no name"):
+            parse_record(
+                data[:place] + damage + data[place + len(damage) :], expected=RecordName("numpy", "2.3.0", "py_0")
+            )
+    with pytest.raises(BadRecord, match="valid JSON"):
+        parse_record(data[:-30], expected=RecordName("numpy", "2.3.0", "py_0"))
+
+
 def test_an_environment_is_read(host, report):
     host.environment("/opt/e", ("python-3.12.1-h1_0", "numpy-2.3.0-py312_0"), HISTORY.decode())
     host.write("/opt/e/conda-meta/pinned", "# comment\n\nnumpy 2.3.*\n")
