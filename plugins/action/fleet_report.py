@@ -12,7 +12,12 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.labfleet.conda.plugins.plugin_utils._fleet import HEADS, fleet_document, table_rows
+from ansible_collections.labfleet.conda.plugins.plugin_utils._fleet import (
+    HEADS,
+    fleet_document,
+    table_rows,
+    unreadable_lines,
+)
 from ansible_collections.labfleet.conda.plugins.plugin_utils._output import write_if_changed
 from ansible_collections.labfleet.conda.plugins.plugin_utils._table import render_table
 
@@ -36,7 +41,8 @@ class ActionModule(ActionBase):
         hosts = options["hosts"] if options["hosts"] is not None else task_vars["ansible_play_hosts_all"]
         document = fleet_document({host: _registered(task_vars, host, options["variable"]) for host in hosts})
         table = render_table(HEADS, table_rows(document))
-        Display().display("\n" + "\n".join(table) + "\n")
+        trouble = unreadable_lines(document)
+        Display().display("\n".join(["", *table, *([""] if trouble else []), *trouble, ""]))
         result.update(changed=False, table=table, summary=document["summary"])
         if options["dest"]:
             result.update(self._write(document, options["dest"], options["mode"]))

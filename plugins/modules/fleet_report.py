@@ -15,6 +15,7 @@ description:
   - Takes the registered results of M(labfleet.conda.conda_info) of all hosts of the play, prints one table with a row
     per installation, and writes the whole as one JSON document where O(dest) says so.
   - Hosts whose rows are equal are merged, as in C(gpu[01-32]).
+  - Below the table stands what could not be read on which hosts, the first twenty.
   - Hosts that failed or could not be reached have a row too, with the reason.
   - Runs on the control node only. Use it once per run, with C(run_once).
 extends_documentation_fragment:

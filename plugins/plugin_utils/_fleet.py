@@ -12,6 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.plugin_utils._host_names import merge_host_names
+from ansible_collections.labfleet.conda.plugins.plugin_utils._table import plain_text
 
 SCHEMA = "labfleet.conda/fleet/1"
 HEADS = ("HOST", "INSTALLATION", "VERSION", "SOLVER", "ENVIRONMENTS", "NOTES")
@@ -82,7 +83,7 @@ def _host_rows(host: t.Mapping[str, t.Any]) -> list[tuple[str, ...]]:
     if host["status"] == "incomplete":
         trouble.append("INCOMPLETE: the time limit ended the look")
     if host["unreadable_count"]:
-        trouble.append("%d unreadable, see 'unreadable' in the result" % host["unreadable_count"])
+        trouble.append("%d unreadable, see below" % host["unreadable_count"])
     if trouble:
         rows[-1] = (*rows[-1][:-1], "; ".join(filter(None, [rows[-1][-1], *trouble])))
     return rows
@@ -131,4 +132,19 @@ def _makers(environments: t.Sequence[t.Mapping[str, t.Any]]) -> str:
     return "made by " + ", ".join(makers)
 
 
-__all__ = ("HEADS", "SCHEMA", "fleet_document", "table_rows")
+def unreadable_lines(document: t.Mapping[str, t.Any], *, limit: int = 20) -> list[str]:
+    """What could not be read, one line each, hosts with the same trouble merged; only the first lines of many."""
+    hosts: dict[tuple[str, str], list[str]] = {}
+    for name, host in document["hosts"].items():
+        for entry in host.get("unreadable", ()):
+            hosts.setdefault((entry["path"], entry["reason"]), []).append(name)
+    lines = [
+        "%s: %s: %s" % (merge_host_names(names), plain_text(path), reason)
+        for (path, reason), names in sorted(hosts.items(), key=lambda item: (min(item[1]), item[0]))
+    ]
+    if len(lines) > limit:
+        lines[limit:] = ["and %d more, in the document that dest writes" % (len(lines) - limit)]
+    return ["Could not be read:", *lines] if lines else []
+
+
+__all__ = ("HEADS", "SCHEMA", "fleet_document", "table_rows", "unreadable_lines")

@@ -23,7 +23,7 @@ def render_table(heads: t.Sequence[str], rows: t.Sequence[t.Sequence[str]], *, w
     :param wrap: the width at which the last column goes on in a further line.
     :returns: the lines, without blanks at their ends.
     """
-    texts = [[_plain(cell) for cell in row] for row in rows]
+    texts = [[plain_text(cell) for cell in row] for row in rows]
     widths = [max(len(row[index]) for row in [list(heads), *texts]) for index in range(len(heads) - 1)]
     lines = []
     for row in [list(heads), ["-" * len(head) for head in heads], *texts]:
@@ -34,11 +34,11 @@ def render_table(heads: t.Sequence[str], rows: t.Sequence[t.Sequence[str]], *, w
     return lines
 
 
-def _plain(text: str) -> str:
+def plain_text(text: str) -> str:
     """The text with every character that could move the cursor or end the line written as an escape."""
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
 
 
-__all__ = ("render_table",)
+__all__ = ("plain_text", "render_table")

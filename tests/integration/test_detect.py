@@ -165,16 +165,19 @@ def test_a_second_run_changes_nothing_and_check_mode_writes_nothing(ansible, lab
 
 
 def test_a_user_without_rights_sees_less_and_is_told_so(ansible, lab_inventory):
-    run = ansible.playbook("detect", lab_inventory, "--limit", "shared", "-u", "ops", "-e", "detect_become=false")
+    run = ansible.playbook(
+        "detect", lab_inventory, "--limit", "shared", "-e", "ansible_user=ops", "-e", "detect_become=false"
+    )
     host = run.document["hosts"]["shared"]
     assert run.code == 0 and host["status"] == "ok"
     assert "/opt/conda" in [item["prefix"] for item in host["installations"]]
     denied = [entry["path"] for entry in host["unreadable"] if entry["reason"] == "permission denied"]
-    assert "/root" in denied
+    assert "/home/bob" in denied
+    assert "/home/bob/miniconda3" not in [item["prefix"] for item in host["installations"]]
 
 
 def test_as_another_user_with_become_all_is_seen(ansible, lab_inventory):
-    run = ansible.playbook("detect", lab_inventory, "--limit", "shared", "-u", "ops")
+    run = ansible.playbook("detect", lab_inventory, "--limit", "shared", "-e", "ansible_user=ops")
     assert run.code == 0, run.output
     assert len(run.document["hosts"]["shared"]["installations"]) == 2
 

@@ -103,7 +103,7 @@ def parse_record(data: bytes, *, expected: RecordName) -> Record:
 _FILES, _END_OF_FILES = b'\n  "files": [\n', b'"\n  ]'
 _PATHS = b'\n  "paths_data": {\n'
 _ENDS_OF_PATHS = (b'\n    ],\n    "paths_version": 1\n  }', b"\n    ]\n  }")
-_METADATA_FILES = (b"-info/METADATA\"", b"-info/PKG-INFO\"", b".egg-info\"")
+_METADATA_FILES = (b'-info/METADATA"', b'-info/PKG-INFO"', b'.egg-info"')
 
 
 def _without_files(data: bytes) -> t.Tuple[bytes, bytes]:

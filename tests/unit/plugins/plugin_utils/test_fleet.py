@@ -1,0 +1,224 @@
+# Copyright (c) 2026, The labfleet.conda contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The fleet's document and table, from the results of single hosts."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.labfleet.conda.plugins.plugin_utils._fleet import (
+    fleet_document,
+    table_rows,
+    unreadable_lines,
+)
+from ansible_collections.labfleet.conda.plugins.plugin_utils._host_names import merge_host_names
+from ansible_collections.labfleet.conda.plugins.plugin_utils._output import write_if_changed
+from ansible_collections.labfleet.conda.plugins.plugin_utils._table import render_table
+
+
+@pytest.mark.parametrize(
+    "names, merged",
+    [
+        (["gpu01"], "gpu01"),
+        (["gpu%02d" % number for number in range(1, 33)], "gpu[01-32]"),
+        (["gpu01", "gpu02", "gpu03", "gpu07"], "gpu[01-03,07]"),
+        (["gpu1", "gpu2", "gpu10"], "gpu[1-2],gpu10"),
+        (["gpu01.lab", "gpu02.lab", "login"], "gpu[01-02].lab,login"),
+        (["r1n01", "r1n02", "r2n01"], "r1n[01-02],r2n01"),
+        (["b", "a"], "a,b"),
+        (["10.0.0.1", "10.0.0.2"], "10.0.0.[1-2]"),
+        ([], ""),
+    ],
+)
+def test_host_names_are_merged(names, merged):
+    assert merge_host_names(names) == merged
+
+
+def _expand(text):
+    """The names that a merged text stands for."""
+    names = []
+    for part in re.findall(r"[^,\[]*(?:\[[^\]]*\][^,\[]*)?", text):
+        if "[" not in part:
+            names += [part] if part else []
+            continue
+        head, ranges, tail = re.match(r"(.*)\[(.*)\](.*)", part).groups()
+        for one in ranges.split(","):
+            first, _dash, last = one.partition("-")
+            for number in range(int(first), int(last or first) + 1):
+                names.append("%s%0*d%s" % (head, len(first), number, tail))
+    return names
+
+
+@given(st.lists(st.from_regex(r"\A(gpu|n|login-)[0-9]{1,3}(\.lab)?\Z"), max_size=30))
+@settings(deadline=None, derandomize=True, max_examples=200)
+def test_merged_names_stand_for_exactly_the_same_hosts(names):
+    assert sorted(_expand(merge_host_names(names))) == sorted(set(names))
+
+
+def installation(**more):
+    found = {
+        "kind": "conda",
+        "distribution": "miniforge",
+        "prefix": "/opt/conda",
+        "program": "/opt/conda/bin/conda",
+        "version": "26.7.1",
+        "versions": {"conda": "26.7.1"},
+        "solver": {"name": "libmamba"},
+        "owner": "root",
+        "writers": {"users": [], "groups": [], "everybody": False},
+        "frozen": None,
+        "secondary": False,
+        "notes": [],
+    }
+    found.update(more)
+    return found
+
+
+def environment(prefix, parent="/opt/conda", **more):
+    found = {"prefix": prefix, "installation": parent, "base": prefix == parent, "pip_packages": [], "made_by": "conda"}
+    found.update(more)
+    return found
+
+
+def result(installations=(), environments=(), **more):
+    found = {
+        "installations": list(installations),
+        "environments": list(environments),
+        "unreadable": [],
+        "unreadable_count": 0,
+        "complete": True,
+        "seconds": 0.1,
+        "files_opened": 3,
+        "changed": False,
+    }
+    found.update(more)
+    return found
+
+
+GPU = result([installation()], [environment("/opt/conda"), environment("/opt/conda/envs/a")])
+
+
+def rows(results):
+    return table_rows(fleet_document(results))
+
+
+def test_equal_hosts_are_one_row():
+    assert rows({"gpu01": GPU, "gpu02": GPU}) == [
+        ["gpu[01-02]", "/opt/conda (miniforge)", "26.7.1", "libmamba", "1", ""]
+    ]
+
+
+def test_each_kind_of_host_has_its_row():
+    table = rows(
+        {
+            "bare": result(),
+            "dead": {"unreachable": True, "msg": "Failed to connect\nto the host"},
+            "odd": {"failed": True, "msg": "The root /x cannot be looked at."},
+            "silent": None,
+            "slow": result([installation()], complete=False),
+            "orphan": result([], [environment("/home/a/envs/x", parent=None, made_by="micromamba")]),
+        }
+    )
+    by_host = {row[0]: row[1:] for row in table}
+    assert by_host["bare"] == ["none found", "", "", "", ""]
+    assert by_host["dead"][-1] == "unreachable: Failed to connect to the host"
+    assert by_host["odd"][-1] == "failed: The root /x cannot be looked at."
+    assert by_host["silent"][-1] == "failed: the host gave no result"
+    assert "INCOMPLETE" in by_host["slow"][-1]
+    assert by_host["orphan"] == ["(no installation)", "", "", "1", "made by micromamba"]
+
+
+@pytest.mark.parametrize(
+    "more, note",
+    [
+        ({"owner": "bob"}, "owner bob"),
+        ({"writers": {"users": [], "groups": [], "everybody": True}}, "WRITABLE BY EVERYBODY"),
+        ({"writers": {"users": [], "groups": ["lab"], "everybody": False}}, "writable by group lab"),
+        ({"writers": {"users": ["eve"], "groups": [], "everybody": False}}, "writable by eve"),
+        ({"frozen": {"message": None}}, "frozen"),
+        ({"secondary": True}, "inside another installation's environment"),
+        ({"versions": {"conda": "4.12.0", "mamba": "1.5.1"}}, "mamba 1.5.1"),
+        ({"notes": ["odd"]}, "odd"),
+    ],
+)
+def test_what_is_worth_knowing_is_noted(more, note):
+    assert rows({"a": result([installation(**more)])})[0][-1] == note
+
+
+def test_pip_packages_in_base_are_noted():
+    base = environment("/opt/conda", pip_packages=[{"name": "a"}])
+    assert rows({"a": result([installation()], [base])})[0][-1] == "1 pip packages in base"
+
+
+def test_an_unknown_version_is_not_blank():
+    row = rows(
+        {"a": result([installation(kind="micromamba", distribution=None, version=None, versions={}, solver=None)])}
+    )[0]
+    assert row[1:4] == ["/opt/conda (micromamba)", "unknown", ""]
+
+
+def test_what_could_not_be_read_is_listed_once_for_equal_hosts():
+    trouble = result(unreadable=[{"path": "/home/x\n", "reason": "permission denied"}], unreadable_count=1)
+    document = fleet_document({"gpu1": trouble, "gpu2": trouble, "ok": result()})
+    assert unreadable_lines(document) == ["Could not be read:", "gpu[1-2]: /home/x\\n: permission denied"]
+    assert unreadable_lines(fleet_document({"ok": result()})) == []
+    many = result(unreadable=[{"path": "/%d" % number, "reason": "x"} for number in range(30)], unreadable_count=30)
+    lines = unreadable_lines(fleet_document({"a": many}), limit=5)
+    assert len(lines) == 7 and lines[-1].startswith("and 25 more")
+
+
+def test_the_document_counts_and_leaves_out_what_differs_from_run_to_run():
+    document = fleet_document({"a": GPU, "b": {"unreachable": True, "msg": "x"}})
+    assert document["summary"] == {
+        "hosts": 2,
+        "hosts_not_seen": ["b"],
+        "hosts_incomplete": [],
+        "installations": 1,
+        "environments": 2,
+        "unreadable": 0,
+    }
+    assert document["schema"].startswith("labfleet.conda/fleet/")
+    assert not {"seconds", "files_opened", "changed"} & set(document["hosts"]["a"])
+    again = dict(GPU, seconds=99.0, files_opened=1)
+    assert fleet_document({"a": again})["hosts"] == fleet_document({"a": GPU})["hosts"]
+
+
+def test_a_table_is_aligned_and_cannot_be_disturbed_by_what_it_shows():
+    lines = render_table(["A", "B"], [["x", "\x1b[31mred\n"], ["longer", "word " * 30]], wrap=40)
+    assert lines[0].split() == ["A", "B"]
+    assert "\x1b" not in "".join(lines) and "\\x1b[31mred\\n" in lines[2]
+    assert all(line.startswith("        ") for line in lines[4:])
+    assert max(map(len, lines)) <= 8 + 40
+
+
+def test_a_file_is_replaced_at_once_and_only_when_it_changes(tmp_path):
+    path = str(tmp_path / "fleet.json")
+    assert write_if_changed(path, "a", mode="0600", write=False) is None
+    assert not os.path.exists(path)
+    assert write_if_changed(path, "a", mode="0640") is None
+    assert os.stat(path).st_mode & 0o777 == 0o640
+    inode = os.stat(path).st_ino
+    assert write_if_changed(path, "a", mode="0600") == "a"
+    assert os.stat(path).st_ino == inode
+    assert write_if_changed(path, "b", mode="0600") == "a"
+    assert open(path).read() == "b" and os.listdir(str(tmp_path)) == ["fleet.json"]
+
+
+def test_a_file_that_cannot_be_written_is_left_as_it_was(tmp_path):
+    with pytest.raises(OSError):
+        write_if_changed(str(tmp_path / "nowhere" / "x"), "a", mode="0600")
+    with pytest.raises(ValueError, match="no octal number"):
+        write_if_changed(str(tmp_path / "x"), "a", mode="rw")
+    assert os.listdir(str(tmp_path)) == []
+
+
+def test_the_document_is_json():
+    json.dumps(fleet_document({"a": GPU, "b": None}))
