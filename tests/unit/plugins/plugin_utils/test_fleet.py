@@ -209,7 +209,7 @@ def test_a_file_is_replaced_at_once_and_only_when_it_changes(tmp_path):
     assert write_if_changed(path, "a", mode="0600") == "a"
     assert os.stat(path).st_ino == inode
     assert write_if_changed(path, "b", mode="0600") == "a"
-    assert open(path).read() == "b" and os.listdir(str(tmp_path)) == ["fleet.json"]
+    assert (tmp_path / "fleet.json").read_text() == "b" and os.listdir(str(tmp_path)) == ["fleet.json"]
 
 
 def test_a_file_that_cannot_be_written_is_left_as_it_was(tmp_path):
