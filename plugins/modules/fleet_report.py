@@ -20,7 +20,6 @@ description:
   - Runs on the control node only. Use it once per run, with C(run_once).
 extends_documentation_fragment:
   - labfleet.conda._attributes
-  - labfleet.conda._attributes.actiongroup_conda
 attributes:
   check_mode:
     support: full
