@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import typing as t
 
@@ -28,8 +29,9 @@ from ansible_collections.labfleet.conda.plugins.module_utils._prefix._condarc_me
 from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable
 from ansible_collections.labfleet.conda.plugins.module_utils._system._processes import own_environment, own_uid
 
-MAX_CONDARC = 1024 * 1024
-_ASSIGNMENT = re.compile(r"^\s*(?:export\s+)?([A-Z_][A-Z0-9_]*)\s*=\s*(.*?)\s*$", re.MULTILINE)
+MAX_CONDARC = 64 * 1024
+MAX_PATH = 4096
+_ASSIGNMENT = re.compile(r"^[ \t]*(?:export[ \t]+)?([A-Z_][A-Z0-9_]{0,63})=([^\r\n]*)$", re.MULTILINE)
 _NAMES_IN_HOME = (".condarc", ".conda", ".config", ".mambarc", ".mamba")
 _Settings = t.Dict[str, Setting]
 
@@ -40,6 +42,7 @@ class Configuration(t.NamedTuple):
     installation: Installation
     user: t.Optional[str]
     files: t.List[str]
+    unread: t.List[str]
     settings: _Settings
     environment_directories: t.List[str]
     package_caches: t.List[str]
@@ -63,32 +66,41 @@ class Configurations:
             if installation.prefix is None or installation.kind == "pixi" or installation.prefix in self._done:
                 continue
             everybody = self._configure(installation, None)
-            found = [everybody]
+            found = self._done[installation.prefix] = [everybody]
+            self._follow(installation, everybody, None)
             for home in filter(self._may_have_settings, self._homes_for(installation)):
-                own = self._configure(installation, home)
-                if own.files != everybody.files:
-                    found.append(own)
-            self._done[installation.prefix] = found
-            for configuration in found:
-                where = "configuration of %s" % installation.prefix
-                for path in configuration.environment_directories:
-                    self._survey.add("environments", path, where)
+                self._survey.with_share(home.path, functools.partial(self._add_own, installation, home, found))
+
+    def _add_own(self, installation: Installation, home: Home, found: t.List[Configuration]) -> None:
+        own = self._configure(installation, home)
+        if (own.files, own.unread) != (found[0].files, found[0].unread):
+            found.append(own)
+        self._follow(installation, own, home)
+
+    def _follow(self, installation: Installation, configuration: Configuration, home: t.Optional[Home]) -> None:
+        """Put the directories of environments on the work list; a mamba beside a conda reads files of its own too."""
+        directories = list(configuration.environment_directories)
+        if installation.kind == "conda" and "mamba" in installation.versions:
+            directories += self._configure(installation._replace(kind="mamba"), home).environment_directories
+        for path in directories:
+            self._survey.add("environments", path, "configuration of %s" % installation.prefix)
 
     def as_list(self) -> t.List[t.Dict[str, t.Any]]:
         """All configurations as plain values."""
         return [_plain(item) for item in self._all()]
 
-    def environment_directories(self) -> t.Dict[str, t.Set[str]]:
-        """For each base prefix the directories it takes environments from, whoever uses it."""
-        found: t.Dict[str, t.Set[str]] = {}
+    def environment_directories(self) -> t.Dict[str, t.List[t.Tuple[t.Optional[str], str]]]:
+        """For each directory of environments, by each of its names: for which user which base prefix looks there.
+
+        What a user's own files say counts for that user's environments; user None stands for everybody.
+        """
+        found: t.Dict[str, t.List[t.Tuple[t.Optional[str], str]]] = {}
         for item in self._all():
             prefix = t.cast(str, item.installation.prefix)
-            found.setdefault(prefix, set()).update(item.environment_directories)
+            for path in item.environment_directories:
+                for name in {path, self._survey.directories.get(path, path)}:
+                    found.setdefault(name, []).append((item.user, prefix))
         return found
-
-    def all_environment_directories(self) -> t.Set[str]:
-        """The directories that any installation takes environments from."""
-        return {path for item in self._all() for path in item.environment_directories}
 
     def cache_paths(self) -> t.Set[str]:
         """All package caches that any configuration names."""
@@ -106,7 +118,7 @@ class Configurations:
     def solver_of(self, installation: Installation) -> t.Optional[t.Dict[str, t.Any]]:
         """The solver in force for users without own files; None for other kinds than conda."""
         known = self._done.get(installation.prefix)
-        return solver_in_force(installation, known[0].settings if known else {})
+        return solver_in_force(installation, known[0].settings, known[0].unread) if known else None
 
     def _all(self) -> t.Iterator[Configuration]:
         for _prefix, found in sorted(self._done.items(), key=lambda item: item[0] or ""):
@@ -122,6 +134,7 @@ class Configurations:
         prefix = t.cast(str, installation.prefix)
         variables = self._variables_for(home)
         files: t.List[CondarcFile] = []
+        unread: t.List[str] = []
         for place in search_path(
             root_prefix=prefix,
             home=home.path if home else None,
@@ -136,6 +149,8 @@ class Configurations:
                 parsed = self._parse(path, place.tier)
                 if parsed is not None and parsed.readable:
                     files.append(parsed)
+                elif parsed is not None:
+                    unread.append(path)
         names = [item.path for item in files]
         files.append(environment_settings(variables))
         settings = merge_settings(files)
@@ -143,6 +158,7 @@ class Configurations:
             installation,
             (home.user or home.path) if home else None,
             names,
+            unread,
             settings,
             self._directories(installation, home, settings, variables, "envs"),
             self._directories(installation, home, settings, variables, "pkgs"),
@@ -178,12 +194,12 @@ class Configurations:
         setting = settings.get(what + "_dirs")
         if setting is None or not isinstance(setting.value, list):
             return defaults
-        expanded = [
+        expanded = (
             expand_path(path, home=home.path if home else None, environment=variables)
             for path in setting.value
             if isinstance(path, str)
-        ]
-        named = [path for path in expanded if path]
+        )
+        named = [path for path in expanded if path and len(path) <= MAX_PATH]
         # conda looks into its own environment directories whatever is set, not so into its own caches.
         return named + [path for path in defaults if what == "envs" and path not in named]
 
@@ -216,7 +232,8 @@ class Configurations:
                 return None
             except Unreadable as error:
                 self._survey.report.add_error(error)
-                return None
+                self._files[path] = CondarcFile(path, tier, False, {}, ())
+                return self._files[path]
             parsed = parse_condarc(data, path=path, tier=tier)
             for line, problem in parsed.problems:
                 self._survey.report.add(path, "line %d: %s" % (line, problem))
@@ -230,7 +247,7 @@ class Configurations:
                 text = self._survey.root.read("/etc/environment", limit=MAX_CONDARC).decode("utf-8", "surrogateescape")
             except (Absent, Unreadable):
                 text = ""
-            self._variables = {name: value.strip("'\"") for name, value in _ASSIGNMENT.findall(text)}
+            self._variables = {name: value.strip().strip("'\"") for name, value in _ASSIGNMENT.findall(text)}
         found = dict(self._variables)
         if home is not None and self._is_own(home):
             found.update(own_environment(self._survey.root))
@@ -242,8 +259,9 @@ def _plain(item: Configuration) -> t.Dict[str, t.Any]:
         "installation": item.installation.prefix,
         "user": item.user,
         "files": item.files,
+        "unread_files": item.unread,
         "settings": {key: _plain_setting(setting) for key, setting in sorted(item.settings.items())},
-        "solver": solver_in_force(item.installation, item.settings),
+        "solver": solver_in_force(item.installation, item.settings, item.unread),
         "environment_directories": item.environment_directories,
         "package_caches": item.package_caches,
     }

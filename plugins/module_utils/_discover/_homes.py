@@ -12,6 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable
+from ansible_collections.labfleet.conda.plugins.module_utils._system._mounts import NO_STORAGE
 from ansible_collections.labfleet.conda.plugins.module_utils._system._report import Report
 from ansible_collections.labfleet.conda.plugins.module_utils._system._root import Root
 
@@ -29,15 +30,18 @@ class Home(t.NamedTuple):
     uid: int
 
 
-def find_homes(root: Root, report: Report, users: t.Optional[t.Sequence[str]] = None) -> t.List[Home]:
+def find_homes(
+    root: Root, report: Report, users: t.Optional[t.Sequence[str]] = None, present: t.Collection[int] = ()
+) -> t.List[Home]:
     """The homes that can be entered, each once, sorted by path.
 
     :param root: the root to look at.
     :param report: takes the homes that cannot be entered.
     :param users: only the homes of these users; a name that nobody has is reported.
+    :param present: numbers of users who run something; the name service is asked for the homes of those in no file.
     """
     homes: t.Dict[t.Tuple[int, int], Home] = {}
-    for path, name in _candidates(root, report, users):
+    for path, name in _candidates(root, report, users, present):
         try:
             with root.directory(path) as directory:
                 status = directory.status()
@@ -45,14 +49,15 @@ def find_homes(root: Root, report: Report, users: t.Optional[t.Sequence[str]] = 
                 if users is None or user in users:
                     homes.setdefault((status.st_dev, status.st_ino), Home(directory.path, user, status.st_uid))
         except Absent:
-            continue
+            if users is not None:
+                report.add(path, "the home of user %s does not exist" % name)
         except Unreadable as error:
             report.add_error(error)
-    return sorted(homes.values())
+    return sorted(homes.values(), key=lambda home: home.path)
 
 
 def _candidates(
-    root: Root, report: Report, users: t.Optional[t.Sequence[str]]
+    root: Root, report: Report, users: t.Optional[t.Sequence[str]], present: t.Collection[int]
 ) -> t.List[t.Tuple[str, t.Optional[str]]]:
     if users is not None:
         found = []
@@ -63,7 +68,12 @@ def _candidates(
             else:
                 found.append((user.home, user.name))
         return found
-    known = [(user.home, user.name) for user in root.identities.users if _may_be_home(user.home)]
+    known: t.List[t.Tuple[str, t.Optional[str]]] = []
+    for uid in sorted(present):
+        home = root.identities.home_of(uid)
+        if home is not None and _may_be_home(home):
+            known.append((home, root.identities.user_name(uid)))
+    known += [(user.home, user.name) for user in root.identities.users if _may_be_home(user.home)]
     persons = [user.home for user in root.identities.users if user.uid >= FIRST_PERSON and _may_be_home(user.home)]
     parents = set(HOME_PARENTS) | {path.rstrip("/").rpartition("/")[0] for path in persons}
     beside: t.List[t.Tuple[str, t.Optional[str]]] = []
@@ -80,7 +90,7 @@ def _candidates(
 
 def _may_be_home(path: str) -> bool:
     path = path.rstrip("/")
-    return path.startswith("/") and path not in _NO_HOMES and not path.startswith(("/proc", "/dev", "/run/", "/sys"))
+    return path.startswith("/") and path not in _NO_HOMES and not path.startswith(NO_STORAGE)
 
 
 __all__ = ("Home", "find_homes")

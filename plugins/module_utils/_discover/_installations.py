@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import typing as t
 
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._places import prefix_of_program
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._programs import Program
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._survey import Survey
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import Environment, site_packages
@@ -35,6 +36,7 @@ TOOL_PACKAGES = (
     "conda mamba micromamba pixi python conda-libmamba-solver libmambapy libmamba conda-rattler-solver py-rattler "
     "conda-anaconda-tos conda-self conda-content-trust"
 ).split()
+MAX_INSTALLATIONS_OF_A_USER = 50
 _DISTRIBUTIONS = ("anaconda", "miniconda", "miniforge", "mambaforge")
 _CODE_DIRECTORIES = ("bin", "condabin", "conda-meta", "lib")
 
@@ -70,26 +72,40 @@ class Installation(t.NamedTuple):
         return self.versions.get(self.kind)
 
 
-def judge_installations(survey: Survey) -> t.List[Installation]:
-    """All installations of a survey, sorted by prefix, those without one last."""
-    found: t.List[Installation] = []
-    for environment in list(survey.environments.values()):
-        kind = _kind_of(survey, environment)
-        if kind:
-            found.append(_in_environment(survey, environment, kind))
+def judge_installations(
+    survey: Survey, known: t.Dict[t.Tuple[int, int], t.Optional[Installation]]
+) -> t.List[Installation]:
+    """All installations of a survey, sorted by prefix, those without one last.
+
+    :param survey: what was found so far.
+    :param known: the judgement on each environment, kept by the caller from one call to the next.
+    """
+    owned: t.Dict[int, int] = {}
+    for identity, environment in list(survey.environments.items()):
+        kind = _kind_of(environment)
+        owned[environment.uid] = owned.get(environment.uid, 0) + bool(kind)
+        if identity in known:
+            continue
+        if environment.uid != 0 and owned[environment.uid] > MAX_INSTALLATIONS_OF_A_USER:
+            reason = (
+                "its owner has more than %d installations, this one was not looked at" % MAX_INSTALLATIONS_OF_A_USER
+            )
+            survey.report.add(environment.prefix, reason)
+            known[identity] = None
+        else:
+            known[identity] = _in_environment(survey, environment, kind) if kind else None
+    found = [installation for installation in known.values() if installation is not None]
     taken = {installation.prefix for installation in found}
     found += _mamba_roots(survey, taken)
     found += _programs(survey, found)
     return sorted(found, key=lambda item: (item.prefix is None, item.prefix or "", item.program or ""))
 
 
-def _kind_of(survey: Survey, environment: Environment) -> t.Optional[str]:
+def _kind_of(environment: Environment) -> t.Optional[str]:
     for kind in ("conda", "mamba", "micromamba", "pixi"):
         if environment.version_of(kind):
             return kind
-    if any(program.prefix == environment.prefix and program.name == "conda" for program in survey.programs.values()):
-        return "conda"
-    return None
+    return "conda" if "conda" in environment.tool_metadata else None
 
 
 def _in_environment(survey: Survey, environment: Environment, kind: str) -> Installation:
@@ -100,7 +116,7 @@ def _in_environment(survey: Survey, environment: Environment, kind: str) -> Inst
     distribution, evidence = "custom", "nothing in the prefix tells"
     try:
         with survey.root.directory(environment.prefix) as prefix:
-            python_side = _distribution_version(prefix, environment, kind)
+            python_side = environment.tool_metadata.get(kind)
             if python_side and versions.get(kind) and python_side != versions[kind]:
                 notes.append("the record says %s %s, but site-packages holds %s" % (kind, versions[kind], python_side))
             elif python_side and not versions.get(kind):
@@ -110,7 +126,7 @@ def _in_environment(survey: Survey, environment: Environment, kind: str) -> Inst
                 (prefix.join(path) for path in ("bin/" + kind, "condabin/" + kind) if prefix.has(path)), None
             )
             installer = _installer(survey, prefix)
-            distribution, evidence = _distribution(prefix, environment, installer)
+            distribution, evidence = _distribution(survey, prefix, environment, installer)
             who = _who_may_write(survey, prefix, environment)
     except (Absent, Unreadable) as error:
         survey.report.add(environment.prefix, getattr(error, "reason", "it vanished while it was read"))
@@ -138,13 +154,7 @@ def _is_nested(survey: Survey, environment: Environment) -> bool:
     if not parent.endswith("/envs"):
         return False
     identity = survey.identity(parent[: -len("/envs")])
-    return identity is not None and _kind_of(survey, survey.environments[identity]) is not None
-
-
-def _distribution_version(prefix: Directory, environment: Environment, project: str) -> t.Optional[str]:
-    """The version that the metadata in site-packages gives for a project, whatever the records say."""
-    python = environment.record("python")
-    return _project_version(prefix, site_packages(python), project) if python else None
+    return identity is not None and _kind_of(survey.environments[identity]) is not None
 
 
 def _project_version(directory: Directory, path: str, project: str) -> t.Optional[str]:
@@ -183,17 +193,19 @@ def _installer(survey: Survey, prefix: Directory) -> t.Optional[t.Dict[str, str]
 
 
 def _distribution(
-    prefix: Directory, environment: Environment, installer: t.Optional[t.Dict[str, str]]
+    survey: Survey, prefix: Directory, environment: Environment, installer: t.Optional[t.Dict[str, str]]
 ) -> t.Tuple[str, str]:
     """The distribution and what tells it; a base built by hand is custom."""
     name = (installer or {}).get("name", "").lower()
     for known in _DISTRIBUTIONS:
         if name.startswith(known):
             return known, t.cast(t.Dict[str, str], installer)["source"]
+    if name:
+        return "custom", t.cast(t.Dict[str, str], installer)["source"]
     for package in ("anaconda", "_anaconda_depends"):
         if environment.version_of(package):
             return "anaconda", "the package %s is installed" % package
-    channel = _channel_of_conda(prefix, environment)
+    channel = _channel_of_conda(survey, prefix, environment)
     if channel in ("pkgs/main", "pkgs/free", "defaults"):
         return "miniconda", "conda comes from the channel %s" % channel
     if channel == "conda-forge":
@@ -202,14 +214,16 @@ def _distribution(
     return "custom", "conda comes from %s" % channel if channel else "nothing in the prefix tells"
 
 
-def _channel_of_conda(prefix: Directory, environment: Environment) -> t.Optional[str]:
+def _channel_of_conda(survey: Survey, prefix: Directory, environment: Environment) -> t.Optional[str]:
     for name in ("conda", "mamba"):
         record = environment.record(name)
         if record:
             try:
                 with prefix.directory("conda-meta") as meta:
                     return channel_name(parse_record(meta.read(record.file_name), expected=record))
-            except (Absent, Unreadable, BadRecord):
+            except (Absent, Unreadable, BadRecord) as error:
+                path = prefix.join("conda-meta/" + record.file_name)
+                survey.report.add(path, getattr(error, "reason", None) or str(error))
                 return None
     return None
 
@@ -225,8 +239,10 @@ def _who_may_write(survey: Survey, prefix: Directory, environment: Environment) 
         try:
             with prefix.directory(path) as directory:
                 found = found | directory_writers(directory)
-        except (Absent, Unreadable):
+        except Absent:
             continue
+        except Unreadable as error:
+            survey.report.add_error(error)
     parent = prefix.path
     while parent != "/":
         parent = parent.rpartition("/")[0] or "/"
@@ -243,14 +259,18 @@ def _mamba_roots(survey: Survey, taken: t.Set[t.Optional[str]]) -> t.List[Instal
     """The root prefixes of micromamba that are no installation otherwise, each with the program likely used on it."""
     found = []
     for path, identity in sorted(survey.mamba_roots.items()):
-        if path in taken:
+        program = _program_for(survey, path)
+        environment = survey.environments.get(identity) if identity else None
+        if path in taken or not (program or _is_mambas(survey, path, environment)):
             continue
         try:
             with survey.root.directory(path) as directory:
                 status, who = directory.status(), directory_writers(directory)
-        except (Absent, Unreadable):
+        except Absent:
             continue
-        program = _program_for(survey, path)
+        except Unreadable as error:
+            survey.report.add_error(error)
+            continue
         found.append(
             Installation(
                 kind="micromamba",
@@ -266,11 +286,19 @@ def _mamba_roots(survey: Survey, taken: t.Set[t.Optional[str]]) -> t.List[Instal
                 writers=who,
                 installer=None,
                 is_secondary=False,
-                environment=survey.environments.get(identity) if identity else None,
+                environment=environment,
                 notes=[] if program else ["no micromamba program was found for this root prefix"],
             )
         )
     return found
+
+
+def _is_mambas(survey: Survey, path: str, environment: t.Optional[Environment]) -> bool:
+    """Whether more than its place tells that a prefix is a root prefix of micromamba."""
+    if any(not found_by.startswith("known place") for found_by in survey.mamba_root_found_by.get(path, ())):
+        return True
+    first = environment.history.first if environment else None
+    return bool(first and first.command and first.command.split(" ")[0].endswith("mamba"))
 
 
 def _program_for(survey: Survey, path: str) -> t.Optional[Program]:
@@ -299,12 +327,13 @@ def _programs(survey: Survey, known: t.Sequence[Installation]) -> t.List[Install
 
 
 def _standalone(survey: Survey, program: Program, version: t.Optional[str]) -> Installation:
-    prefix = program.prefix if version or program.name == "pixi" else None
+    own = prefix_of_program(program.path)
+    prefix = own if version or (own or "").endswith("/.pixi") else None
     notes = [] if version else ["a program of its own; its version is unknown, since nothing is run"]
     return Installation(
         kind=program.name,
         distribution="custom" if version else None,
-        distribution_evidence="a package of the operating system" if version else None,
+        distribution_evidence="a package of the operating system, or pip's" if version else None,
         prefix=prefix,
         program=program.path,
         versions={program.name: version} if version else {},
@@ -330,10 +359,9 @@ def _program_writers(survey: Survey, program: Program) -> Writers:
 
 
 def _system_version(survey: Survey, program: Program) -> t.Optional[str]:
-    """The version of a conda that the operating system's packages put below /usr."""
-    if program.prefix not in ("/usr", "/usr/local", ""):
-        return None
-    for library in (program.prefix + "/lib", program.prefix + "/lib64"):
+    """The version that the metadata beside a script tells: of an operating system's package, or of pip's."""
+    prefix = prefix_of_program(program.path)
+    for library in (prefix + "/lib", prefix + "/lib64") if prefix else ():
         try:
             with survey.root.directory(library) as directory:
                 pythons = [name for name in directory.names() if name.startswith("python3")]
@@ -342,8 +370,10 @@ def _system_version(survey: Survey, program: Program) -> t.Optional[str]:
                         version = _project_version(directory, python + "/" + packages, program.name)
                         if version:
                             return version
-        except (Absent, Unreadable):
+        except Absent:
             continue
+        except Unreadable as error:
+            survey.report.add_error(error)
     return None
 
 

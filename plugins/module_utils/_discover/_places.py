@@ -14,6 +14,7 @@ its root prefix, the pixi and condax documentation for theirs.
 
 from __future__ import annotations
 
+import os
 import re
 import typing as t
 
@@ -66,6 +67,9 @@ MODULE_DIRECTORIES = (
     "/opt/modulefiles /usr/share/lmod/lmod/modulefiles"
 ).split()
 
+MAX_LINE = 8192
+MAX_MENTIONS = 1000
+_LIMITS = (MAX_LINE, MAX_MENTIONS)
 _PATH_TOKEN = re.compile(r"(?:~|\$HOME|\$\{HOME\})?/[^\s'\"`;:=()<>|&,\\\[\]{}$]{1,1024}")
 _ASSIGNMENT = re.compile(
     r"\b(CONDA_ROOT|CONDA_PREFIX|CONDA_DIR|CONDA|MAMBA_ROOT_PREFIX|MAMBA_DEFAULT_ROOT_PREFIX|CONDA_ENVS_PATH|CONDA_ENVS_DIRS"
@@ -104,15 +108,21 @@ class Mention(t.NamedTuple):
     path: str
 
 
-def mentions(data: bytes, *, home: t.Optional[str] = None) -> t.Set[Mention]:
+def mentions(
+    data: bytes, *, home: t.Optional[str] = None, warn: t.Callable[[str], None] = lambda reason: None
+) -> t.Set[Mention]:
     """The prefixes, programs and directories that a shell start file, job table or module file names.
 
     :param data: the content of the file.
     :param home: the home directory that C(~) and C($HOME) stand for; without one such paths are passed over.
+    :param warn: called with one sentence where not all of it was searched.
     """
-    found = set()
-    for line in data.decode("utf-8", "surrogateescape").split("\n"):
-        if len(line) > 8192 or line.lstrip().startswith("#"):
+    found: t.Set[Mention] = set()
+    for line in os.fsdecode(data).split("\n"):
+        if line.lstrip().startswith("#"):
+            continue
+        if len(line) > MAX_LINE or len(found) > MAX_MENTIONS:
+            warn("a line of more than %d characters, or more than %d paths: not all of it was searched" % _LIMITS)
             continue
         for token in _PATH_TOKEN.findall(line):
             path = expand_home(token, home)
@@ -135,6 +145,7 @@ def variable_mentions(name: str, value: str, *, home: t.Optional[str] = None) ->
     paths = [expand_home(part, home) for part in parts]
     found = {Mention(kind, path.rstrip("/") or "/") for path in paths if path and path.startswith("/")}
     if kind == "program":
+        found = {mention for mention in found if mention.path.rpartition("/")[2] in PROGRAMS}
         found |= {Mention("prefix", prefix) for prefix in map(prefix_of_program, paths) if prefix}
     return found
 

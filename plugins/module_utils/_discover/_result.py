@@ -16,7 +16,6 @@ from ansible_collections.labfleet.conda.plugins.module_utils._discover._configur
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._installations import Installation
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._parents import (
     Parents,
-    environment_name,
     made_by,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._survey import Survey
@@ -45,14 +44,14 @@ class Result:
         self.installations: t.List[Installation] = []
         self.parents: t.Optional[Parents] = None
         self._gather = frozenset(gather)
-        self._caches: t.List[_Map] = []
+        self._caches: t.Dict[str, _Map] = {}
         self._extra: t.Dict[str, _Map] = {}
         self._registry: t.Optional[t.Dict[t.Any, t.List[t.List[str]]]] = None
         self._processes: t.Optional[t.Dict[str, int]] = None
 
     def gather(self) -> None:
         """Look at the package caches, and at sizes and last use where asked for."""
-        for path in self.configurations.cache_paths() | self.survey.caches:
+        for path in sorted(self.configurations.cache_paths() | self.survey.caches):
             self._add_cache(path)
         for environment in list(self.survey.environments.values()):
             self._add_extra(environment)
@@ -66,12 +65,13 @@ class Result:
                 for item in sorted(self.survey.environments.values(), key=lambda item: item.prefix)
             ],
             "configurations": self.configurations.as_list(),
-            "package_caches": sorted(self._caches, key=lambda item: item["path"]),
+            "package_caches": [entry for _path, entry in sorted(self._caches.items())],
         }
 
     def _installation(self, item: Installation) -> _Map:
         environment = item.environment
         found_by = self.survey.found_by.get(environment.identity, []) if environment else []
+        found_by = found_by or self.survey.mamba_root_found_by.get(item.prefix or "", [])
         return {
             "kind": item.kind,
             "distribution": item.distribution,
@@ -90,19 +90,18 @@ class Result:
             "installer": item.installer,
             "last_change": _change(environment.history.last) if environment else None,
             "secondary": item.is_secondary,
-            "found_by": sorted(found_by) or (["program " + item.program] if item.program else []),
+            "found_by": sorted(set(found_by)) or (["program " + item.program] if item.program else []),
             "notes": item.notes,
         }
 
     def _environment(self, item: Environment) -> _Map:
-        bases = {one.prefix for one in self.installations if one.prefix}
         parent = self.parents.of(item) if self.parents else None
         history = item.history
         names = {record.name for record in item.records or ()}
         result: _Map = {
             "prefix": item.prefix,
-            "name": environment_name(item.prefix, bases, self.configurations.all_environment_directories()),
-            "base": item.prefix in bases,
+            "name": self.parents.name_of(item) if self.parents else None,
+            "base": parent is not None and parent.prefix == item.prefix,
             "owner": self._user(item.uid),
             "group": self._group(item.gid),
             "mode": _mode(item.mode),
@@ -145,15 +144,21 @@ class Result:
     def _process_counts(self) -> t.Dict[str, int]:
         if self._processes is None:
             self._processes = {}
+            prefixes = {item.prefix for item in self.survey.environments.values()}
             for process in self.survey.processes:
-                prefix = process.program.rpartition("/bin/")[0]
-                self._processes[prefix] = self._processes.get(prefix, 0) + 1
+                place = process.program
+                while place and place not in prefixes:
+                    place = place.rpartition("/")[0]
+                self._processes[place] = self._processes.get(place, 0) + 1
         return self._processes
 
     def _add_cache(self, path: str) -> None:
         try:
             with self.survey.root.directory(path) as directory:
-                if any(cache["path"] == directory.path for cache in self._caches):
+                users = self.configurations.users_of_cache(path)
+                if directory.path in self._caches:
+                    entry = self._caches[directory.path]
+                    entry["used_by"] = sorted({*entry["used_by"], *users})
                     return
                 status = directory.status()
                 mount = self.survey.root.mount_of(directory.path)
@@ -164,9 +169,9 @@ class Result:
                     "mode": _mode(status.st_mode),
                     "writers": _writers(directory_writers(directory)),
                     "file_system": mount.type if mount else None,
-                    "used_by": self.configurations.users_of_cache(path),
+                    "used_by": users,
                 }
-                self._caches.append(entry)
+                self._caches[directory.path] = entry
                 if "sizes" in self._gather:
                     entry["size"] = _size(measure(directory, self.survey.report))
         except Absent:

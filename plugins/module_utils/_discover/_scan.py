@@ -16,7 +16,10 @@ import time
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._configuration import Configurations
-from ansible_collections.labfleet.conda.plugins.module_utils._discover._installations import judge_installations
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._installations import (
+    Installation,
+    judge_installations,
+)
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._parents import Parents
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._result import Result
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._survey import Survey
@@ -27,6 +30,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._root impor
 
 # A look that hangs in the kernel (a disk or server that died while it was being read) is left this much later.
 HANG_SECONDS = 5.0
+MAX_SECONDS = 86400
 
 
 class Options(t.NamedTuple):
@@ -53,37 +57,17 @@ def scan(options: Options) -> t.Dict[str, t.Any]:
     """
     _check(options)
     started = time.monotonic()
-    report = Report()
-    try:
-        root = Root(
-            options.root,
-            exclude=options.exclude,
-            one_file_system=options.one_file_system,
-            deadline=started + options.time_limit,
+    look = _Look(options)
+    complete = look.run_within(options.time_limit + HANG_SECONDS)
+    return clean(
+        dict(
+            look.as_dict(),
+            unreadable=look.report.entries,
+            unreadable_count=look.report.count,
+            complete=complete,
+            seconds=round(time.monotonic() - started, 3),
         )
-    except Unreadable as error:
-        message = "The root %s cannot be looked at: %s. Name an existing directory."
-        raise ScanError(message % (error.path, error.reason)) from error
-    try:
-        look = _Look(root, report, options)
-        complete = look.run_within(options.time_limit + HANG_SECONDS)
-        if not complete:
-            reason = "the time limit of %g s passed while this was being looked at" % options.time_limit
-            report.add(root.current, reason)
-        return clean(
-            dict(
-                look.result.as_dict(),
-                root=root.path,
-                homes=len(look.survey.homes),
-                unreadable=sorted(report.entries, key=lambda entry: (entry["path"], entry["reason"])),
-                unreadable_count=report.count,
-                complete=complete,
-                seconds=round(time.monotonic() - started, 3),
-                files_opened=root.files_opened,
-            )
-        )
-    finally:
-        root.close()
+    )
 
 
 def _check(options: Options) -> None:
@@ -92,29 +76,28 @@ def _check(options: Options) -> None:
     for name in ("search_paths", "exclude"):
         for path in getattr(options, name):
             if not os.path.isabs(path):
-                raise ScanError(
-                    "%s: %r is no absolute path. Write it from / on, as seen inside the root." % (name, path)
-                )
-    if options.depth < 0 or options.depth > 50:
+                message = "%s: %r is no absolute path. Write it from / on, as seen inside the root."
+                raise ScanError(message % (name, path))
+    for text in [options.root, *options.search_paths, *options.exclude, *(options.users or ())]:
+        if "\0" in text:
+            raise ScanError("%r holds a zero byte, which no path and no user name can. Leave it out." % text)
+    if not 0 <= options.depth <= 50:
         raise ScanError("depth is %d; it must lie between 0 and 50." % options.depth)
-    if not options.time_limit > 0:
-        raise ScanError("time_limit is %g s; it must be more than 0." % options.time_limit)
+    if not 0 < options.time_limit <= MAX_SECONDS:
+        raise ScanError(
+            "time_limit is %g s; it must be more than 0 and at most %d." % (options.time_limit, MAX_SECONDS)
+        )
 
 
 class _Look:
     """The steps of a look, whose state can be told after any of them."""
 
-    def __init__(self, root: Root, report: Report, options: Options) -> None:
-        self.survey = Survey(
-            root,
-            report,
-            users=options.users,
-            search_paths=options.search_paths,
-            depth=options.depth,
-            with_details="records" in options.gather,
-        )
-        self.configurations = Configurations(self.survey)
-        self.result = Result(self.survey, self.configurations, options.gather)
+    def __init__(self, options: Options) -> None:
+        self.report = Report()
+        self._options = options
+        self._survey: t.Optional[Survey] = None
+        self._result: t.Optional[Result] = None
+        self._cut_short = False
         self._error: t.Optional[BaseException] = None
 
     def run_within(self, seconds: float) -> bool:
@@ -125,40 +108,75 @@ class _Look:
         thread = threading.Thread(target=self._run, daemon=True)
         thread.start()
         thread.join(seconds)
-        if thread.is_alive() or isinstance(self._error, TimeIsUp):
-            self._finish_without_looking()
-            return False
-        if self._error is not None:
+        hangs = thread.is_alive()
+        if self._error is not None and not isinstance(self._error, TimeIsUp):
             raise self._error
-        return True
+        if hangs or self._error is not None:
+            self._report_time()
+        return not self._cut_short
+
+    def as_dict(self) -> t.Dict[str, t.Any]:
+        """What was found so far."""
+        if self._survey is None or self._result is None:
+            empty: t.List[t.Any] = []
+            nothing = dict.fromkeys(("installations", "environments", "configurations", "package_caches"), empty)
+            return dict(nothing, root=self._options.root, homes=0, files_opened=0)
+        found = self._result.as_dict()
+        root = self._survey.root
+        return dict(found, root=root.path, homes=len(self._survey.homes), files_opened=root.files_opened)
 
     def _run(self) -> None:
         try:
-            self.survey.run()
-            self._settle()
-            self.result.gather()
+            self._steps()
         except BaseException as error:  # noqa: BLE001 - handed to the waiting thread, which raises it
             self._error = error
 
-    def _settle(self) -> None:
-        """Judge installations and read their configuration, until that leads to nothing new."""
-        while True:
-            known = len(self.survey.environments), len(self.survey.programs)
-            self.result.installations = judge_installations(self.survey)
-            self.configurations.read(self.result.installations)
-            self.survey.drain()
-            if known == (len(self.survey.environments), len(self.survey.programs)):
-                break
-        self.result.parents = Parents(
-            self.survey, self.result.installations, self.configurations.environment_directories()
+    def _steps(self) -> None:
+        options, started = self._options, time.monotonic()
+        try:
+            root = Root(options.root, exclude=options.exclude, one_file_system=options.one_file_system)
+        except Unreadable as error:
+            message = "The root %s cannot be looked at: %s. Name an existing directory."
+            raise ScanError(message % (error.path, error.reason)) from error
+        survey = Survey(
+            root,
+            self.report,
+            users=options.users,
+            search_paths=options.search_paths,
+            depth=options.depth,
+            with_details="records" in options.gather,
         )
+        configurations = Configurations(survey)
+        self._survey, self._result = survey, Result(survey, configurations, options.gather)
+        # The last fifth of the time is for judging what was found until then.
+        root.deadline = started + options.time_limit * 0.8
+        try:
+            survey.run()
+        except TimeIsUp:
+            self._report_time()
+        root.deadline = started + options.time_limit
+        try:
+            self._settle(survey, configurations, self._result)
+        finally:
+            directories = configurations.environment_directories()
+            self._result.parents = Parents(survey, self._result.installations, directories)
+        self._result.gather()
 
-    def _finish_without_looking(self) -> None:
-        """Make what was found presentable, without touching a file again."""
-        self.survey.root.deadline = 0.0
-        self.result.parents = Parents(
-            self.survey, self.result.installations, self.configurations.environment_directories()
-        )
+    def _settle(self, survey: Survey, configurations: Configurations, result: Result) -> None:
+        """Judge installations and read their configuration, until that leads to nothing new."""
+        known: t.Dict[t.Tuple[int, int], t.Optional[Installation]] = {}
+        before = (-1, -1)
+        while before != (len(survey.environments), len(survey.programs)):
+            before = len(survey.environments), len(survey.programs)
+            result.installations = judge_installations(survey, known)
+            configurations.read(result.installations)
+            survey.drain()
+
+    def _report_time(self) -> None:
+        self._cut_short = True
+        path = self._survey.root.current if self._survey else self._options.root
+        reason = "the time limit of %g s passed while this was being looked at" % self._options.time_limit
+        self.report.add(path, reason)
 
 
 __all__ = ("Options", "ScanError", "scan")

@@ -25,15 +25,25 @@ _PACKAGES = {
 }
 
 
-def solver_in_force(installation: Installation, settings: t.Mapping[str, Setting]) -> t.Optional[t.Dict[str, t.Any]]:
+def solver_in_force(
+    installation: Installation, settings: t.Mapping[str, Setting], unread: t.Sequence[str]
+) -> t.Optional[t.Dict[str, t.Any]]:
     """The solver of an installation under some settings.
 
+    :param unread: files of settings that are there and could not be read; any of them could decide.
     :returns: None for other tools than conda; else a map with C(name), C(version) of the package that provides
-        it, C(source) and C(available); the name is None where the version of conda is unknown.
+        it, C(source) and C(available); the name is None where it is unknown.
     """
     if installation.kind != "conda":
         return None
     setting = settings.get("solver")
+    if unread and not (setting is not None and setting.final):
+        return {
+            "name": None,
+            "version": None,
+            "source": "unknown, since %s could not be read" % unread[0],
+            "available": None,
+        }
     if setting is not None and isinstance(setting.value, str):
         name, source = t.cast(t.Optional[str], setting.value), t.cast(t.Optional[str], setting.source)
     else:

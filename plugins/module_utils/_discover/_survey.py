@@ -14,17 +14,23 @@ ones (by the command that made them, by their envs directory), until nothing new
 from __future__ import annotations
 
 import os
+import time
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._discover import _places as places
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._homes import Home, find_homes
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._programs import Program, examine_program
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._texts import (
+    mentions_in,
+    read_text,
+    texts_below,
+)
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import (
     Environment,
     read_environment,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._system._directory import Directory
-from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable
+from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, ShareIsUp, Unreadable
 from ansible_collections.labfleet.conda.plugins.module_utils._system._processes import (
     Process,
     list_processes,
@@ -33,8 +39,9 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._processes 
 from ansible_collections.labfleet.conda.plugins.module_utils._system._report import Report
 from ansible_collections.labfleet.conda.plugins.module_utils._system._root import Root
 
-MAX_TEXT = 1024 * 1024
 MAX_REGISTRY_LINES = 20000
+MAX_ENVIRONMENTS_OF_A_USER = 2000
+MIN_SHARE_SECONDS = 1.0
 _Identity = t.Tuple[int, int]
 
 
@@ -72,23 +79,47 @@ class Survey:
         self.real: t.Dict[str, _Identity] = {}
         self.programs: t.Dict[str, Program] = {}
         self.mamba_roots: t.Dict[str, t.Optional[_Identity]] = {}
+        self.mamba_root_found_by: t.Dict[str, t.List[str]] = {}
+        self.directories: t.Dict[str, str] = {}
         self.caches: t.Set[str] = set()
         self.registered: t.Dict[str, t.List[str]] = {}
         self.processes: t.List[Process] = []
+        self._owned: t.Dict[int, int] = {}
         self._seen: t.Set[t.Tuple[str, str]] = set()
         self._work: t.List[t.Tuple[str, str, str]] = []
 
     def run(self) -> None:
-        """Look at all known places and drain the work list."""
-        self.homes = find_homes(self.root, self.report, self.users)
+        """Look at all known places and drain the work list: the system's first, then home by home.
+
+        What one home holds, and what it names, is looked at within a share of the time, so that nobody can put
+        so much into theirs that the look at all others comes to nothing.
+        """
+        for trouble in self.root.troubles:
+            self.report.add_error(trouble)
         self._look_at_places()
-        for home in self.homes:
-            self._look_at_home(home)
         self._look_at_texts()
+        self.drain()
         self._look_at_processes()
         for path in self.search_paths:
             self._search(path)
         self.drain()
+        self.homes = find_homes(self.root, self.report, self.users, {process.uid for process in self.processes})
+        for home in self.homes:
+            self.with_share(home.path, lambda home=home: self._look_at_home(home))  # type: ignore[misc]
+
+    def with_share(self, path: str, look: t.Callable[[], None]) -> None:
+        """Look at what belongs to one home, and drain the work list, within a tenth of the time that is left."""
+        if self.root.deadline is not None:
+            now = time.monotonic()
+            self.root.share_deadline = now + max(MIN_SHARE_SECONDS, (self.root.deadline - now) / 10)
+        try:
+            look()
+            self.drain()
+        except ShareIsUp:
+            self._work.clear()
+            self.report.add(path, "only a part was looked at: it holds or names too much for its share of the time")
+        finally:
+            self.root.share_deadline = None
 
     def add(self, kind: str, path: str, found_by: str) -> None:
         """Put a path on the work list: a prefix, mamba_root, environments, cache, program or pixi_home."""
@@ -99,8 +130,10 @@ class Survey:
         """Follow the work list until it is empty."""
         while self._work:
             kind, path, found_by = self._work.pop()
-            known = (kind, path) in self._seen
-            if known and kind != "prefix":
+            if kind == "prefix" and path in self.real:
+                self._note(self.real[path], found_by)
+                continue
+            if (kind, path) in self._seen:
                 continue
             self._seen.add((kind, path))
             try:
@@ -109,6 +142,9 @@ class Survey:
                 continue
             except Unreadable as error:
                 self.report.add_error(error)
+            except (ValueError, RecursionError, OverflowError) as error:
+                # Whatever somebody has put there must not end the look at everything else.
+                self.report.add(path, "it made the reader fail (%s); please report this" % type(error).__name__)
 
     def identity(self, path: str) -> t.Optional[_Identity]:
         """The environment found at a path, whichever of its names that is."""
@@ -117,14 +153,15 @@ class Survey:
     # What the items of the work list lead to.
 
     def _follow_prefix(self, path: str, found_by: str) -> None:
-        identity = self.real.get(path)
-        if identity is None:
-            with self.root.directory(path) as prefix:
+        with self.root.directory(path) as prefix:
+            guarded, real = prefix.guard is not None, prefix.path
+            identity = None if guarded else self.take(prefix, found_by)
+        if guarded:
+            # A user's link led here. What is read must not depend on whose link it was, so it is read as what it is.
+            with self.root.directory(real) as prefix:
                 identity = self.take(prefix, found_by)
-            if identity is None:
-                return
+        if identity is not None:
             self.real[path] = identity
-        self._note(identity, found_by)
 
     def _follow_mamba_root(self, path: str, found_by: str) -> None:
         with self.root.directory(path) as prefix:
@@ -132,11 +169,13 @@ class Survey:
                 return
             path = prefix.path
             self.mamba_roots[path] = self.take(prefix, found_by)
+            self.mamba_root_found_by.setdefault(path, []).append(found_by)
         self.add("environments", path + "/envs", found_by)
         self.caches.add(path + "/pkgs")
 
     def _follow_environments(self, path: str, found_by: str) -> None:
         with self.root.directory(path) as directory:
+            self.directories[path] = directory.path
             for name, kind in directory.entries():
                 if kind == "directory":
                     self._take_child(directory, name, "environments directory " + directory.path)
@@ -163,6 +202,10 @@ class Survey:
         status = prefix.status()
         identity = (status.st_dev, status.st_ino)
         if identity not in self.environments:
+            owned = self._owned.get(status.st_uid, 0)
+            if status.st_uid != 0 and owned >= MAX_ENVIRONMENTS_OF_A_USER:
+                self.report.add(prefix.path, "its owner has more than %d environments" % MAX_ENVIRONMENTS_OF_A_USER)
+                return None
             try:
                 found = read_environment(prefix, report=self.report, with_details=self.with_details)
             except Absent:
@@ -171,6 +214,7 @@ class Survey:
                 self.report.add_error(error)
                 return None
             self.environments[identity] = found
+            self._owned[status.st_uid] = owned + 1
             self._follow_up(found)
         self.real[prefix.path] = identity
         self._note(identity, found_by)
@@ -183,7 +227,7 @@ class Survey:
 
     def _follow_up(self, found: Environment) -> None:
         """Put what an environment names on the work list: its own environments, and the base that made it."""
-        if found.version_of("conda") or found.version_of("mamba") or found.version_of("micromamba"):
+        if any(map(found.version_of, places.PROGRAMS)) or found.tool_metadata:
             self.add("environments", found.prefix + "/envs", "base prefix " + found.prefix)
         for change in (found.history.first, found.history.last):
             base = base_of_command(change.command) if change else None
@@ -227,7 +271,7 @@ class Survey:
                 for name, kind in entries:
                     if kind == "directory":
                         self._hint_child(directory, name, found_by)
-                    elif kind == "link" and path in places.SYSTEM_PARENTS:
+                    elif kind == "link" and (path in places.SYSTEM_PARENTS or name in places.KNOWN_NAMES):
                         self.add("prefix", directory.join(name), found_by)
                 return {name for name, _kind in entries}
         except Absent:
@@ -239,9 +283,14 @@ class Survey:
             return None
 
     def _hint_child(self, directory: Directory, name: str, found_by: str) -> None:
-        if directory.has(name + "/conda-meta"):
+        try:
+            has_environment, has_pixi = directory.has(name + "/conda-meta"), directory.has(name + "/.pixi")
+        except Unreadable as error:
+            self.report.add_error(error)
+            return
+        if has_environment:
             self._take_child(directory, name, found_by)
-        if directory.has(name + "/.pixi"):
+        if has_pixi:
             project = directory.join(name) + "/" + places.PROJECT_ENVIRONMENTS
             self.add("environments", project, "pixi project " + directory.join(name))
 
@@ -271,8 +320,8 @@ class Survey:
 
     def _read_registry(self, home: Home) -> None:
         path = home.path + "/.conda/environments.txt"
-        data = self._text(path)
-        lines = data.decode("utf-8", "surrogateescape").splitlines()
+        data = read_text(self.root, self.report, path)
+        lines = os.fsdecode(data).splitlines()
         if len(lines) > MAX_REGISTRY_LINES:
             self.report.add(path, "it has more than %d lines" % MAX_REGISTRY_LINES)
         for line in lines[:MAX_REGISTRY_LINES]:
@@ -290,33 +339,12 @@ class Survey:
             self._read_texts_below(directory, 3)
 
     def _read_texts_below(self, path: str, depth: int, home: t.Optional[str] = None) -> None:
-        try:
-            with self.root.directory(path) as directory:
-                entries = directory.entries(limit=5000)
-        except Absent:
-            return
-        except Unreadable as error:
-            self.report.add_error(error)
-            return
-        for name, kind in entries:
-            if kind == "directory" and depth > 1:
-                self._read_texts_below(path + "/" + name, depth - 1, home)
-            elif kind in ("file", "link"):
-                self._read_text(path + "/" + name, home)
+        for text in texts_below(self.root, self.report, path, depth):
+            self._read_text(text, home)
 
     def _read_text(self, path: str, home: t.Optional[str] = None) -> None:
-        for mention in places.mentions(self._text(path), home=home):
+        for mention in mentions_in(self.root, self.report, path, home):
             self.add(mention.kind, mention.path, "named in " + path)
-
-    def _text(self, path: str) -> bytes:
-        try:
-            return self.root.read(path, limit=MAX_TEXT)
-        except Absent:
-            return b""
-        except Unreadable as error:
-            if not error.reason.startswith("it is a directory"):
-                self.report.add_error(error)
-            return b""
 
     def _look_at_processes(self) -> None:
         self.processes = list_processes(self.root)
@@ -344,7 +372,11 @@ class Survey:
                     with self.root.directory(place) as directory:
                         if self.take(directory, "search path " + path) is not None or not remaining:
                             continue
-                        following += [directory.join(name) for name, kind in directory.entries() if kind == "directory"]
+                        for name, kind in directory.entries():
+                            if kind == "directory":
+                                following.append(directory.join(name))
+                            elif name in places.PROGRAMS:
+                                self.add("program", directory.join(name), "search path " + path)
                 except Absent:
                     if place == os.path.normpath(path):
                         self.report.add(place, "no such directory, though it is a search path")

@@ -16,8 +16,10 @@ import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._history import EMPTY, History, parse_history
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._pip import (
+    Distribution,
     PipPackage,
     distributions,
+    normalize,
     not_from_records,
     parse_installer,
 )
@@ -34,6 +36,9 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._errors imp
 from ansible_collections.labfleet.conda.plugins.module_utils._system._report import Report
 
 MAX_SMALL_FILE = 1024 * 1024
+MAX_PINS = 1000
+MAX_TEXT = 4096
+_TOOLS = ("conda", "mamba")
 
 
 class Frozen(t.NamedTuple):
@@ -48,6 +53,7 @@ class Environment(t.NamedTuple):
     :param directory_names: the names in conda-meta, for readers that look for more.
     :param records: its packages, as the names of the record files tell them; None where they could not be listed.
     :param details: the content of the records, where it was asked for.
+    :param tool_metadata: the versions of conda and mamba that the metadata in site-packages tells, records or not.
     :param modified: when a record or the history was last added or taken away, in seconds since the epoch.
     """
 
@@ -67,6 +73,7 @@ class Environment(t.NamedTuple):
     modified: float
     python_version: t.Optional[str]
     pip_packages: t.List[PipPackage]
+    tool_metadata: t.Dict[str, str]
 
     def version_of(self, name: str) -> t.Optional[str]:
         """The version of an installed package, or None."""
@@ -74,11 +81,9 @@ class Environment(t.NamedTuple):
         return record.version if record else None
 
     def record(self, name: str) -> t.Optional[RecordName]:
-        """An installed package, or None."""
-        for record in self.records or ():
-            if record.name == name:
-                return record
-        return None
+        """An installed package, or None; of several records of one package, the one of the highest version."""
+        found = [record for record in self.records or () if record.name == name]
+        return max(found, key=lambda record: _numbers(record.version)) if found else None
 
 
 def read_environment(prefix: Directory, *, report: Report, with_details: bool = False) -> Environment:
@@ -97,6 +102,9 @@ def read_environment(prefix: Directory, *, report: Report, with_details: bool = 
         details, owned = _details(meta, records or (), report) if with_details else (None, None)
         history = _history(meta, report) if names is None or "history" in present else None
         python = next((record for record in records or () if record.name == "python"), None)
+        found = _distributions(prefix, python, report) if python else []
+        pip_packages = _pip_packages(prefix, python, found, records or (), owned, report) if found and python else []
+        tool_metadata = {normalize(item.name): item.version for item in found if normalize(item.name) in _TOOLS}
         status = prefix.status()
         return Environment(
             prefix=prefix.path,
@@ -114,7 +122,8 @@ def read_environment(prefix: Directory, *, report: Report, with_details: bool = 
             created=_created(meta, report) if "created_at" in present else None,
             modified=meta.status().st_mtime,
             python_version=python.version if python else None,
-            pip_packages=_pip_packages(prefix, python, records or (), owned, report) if python else [],
+            pip_packages=pip_packages,
+            tool_metadata=tool_metadata,
         )
 
 
@@ -147,6 +156,9 @@ def _record_names(meta: Directory, names: t.Iterable[str], report: Report) -> t.
         else:
             records.append(record)
     records.sort()
+    for before, after in zip(records, records[1:]):
+        if before.name == after.name:
+            report.add(meta.path, "it holds two records of %s, as after an interrupted change" % after.name)
     return records
 
 
@@ -179,7 +191,10 @@ def _history(meta: Directory, report: Report) -> t.Optional[History]:
 def _pinned(meta: Directory, report: Report) -> t.List[str]:
     data = _read(meta, "pinned", report)
     lines = (data or b"").decode("utf-8", "surrogateescape").splitlines()
-    return [line.strip() for line in lines if line.strip() and not line.strip().startswith("#")]
+    specs = [line.strip() for line in lines if line.strip() and not line.strip().startswith("#")]
+    if len(specs) > MAX_PINS or any(len(spec) > MAX_TEXT for spec in specs):
+        report.add(meta.join("pinned"), "it has more lines, or longer ones, than a list of pins")
+    return [spec for spec in specs[:MAX_PINS] if len(spec) <= MAX_TEXT]
 
 
 def _frozen(meta: Directory, report: Report) -> Frozen:
@@ -192,7 +207,7 @@ def _frozen(meta: Directory, report: Report) -> Frozen:
         report.add(meta.join("frozen"), "it is not valid JSON; the environment is frozen all the same")
         return Frozen(None)
     message = content.get("message") if isinstance(content, dict) else None
-    return Frozen(message if isinstance(message, str) else None)
+    return Frozen(message[:MAX_TEXT] if isinstance(message, str) else None)
 
 
 def _created(meta: Directory, report: Report) -> t.Optional[float]:
@@ -208,6 +223,11 @@ def _created(meta: Directory, report: Report) -> t.Optional[float]:
     return seconds
 
 
+def _numbers(version: str) -> t.List[int]:
+    """The numbers in a version, good enough to tell the newer of two records of one package."""
+    return [int(part) for part in re.findall(r"[0-9]{1,9}", version)]
+
+
 def site_packages(python: RecordName) -> str:
     """The directory of Python packages below a prefix; free-threaded builds have one of their own (PEP 703)."""
     minor = ".".join(python.version.split(".")[:2])
@@ -215,9 +235,21 @@ def site_packages(python: RecordName) -> str:
     return "lib/python%s%s/site-packages" % (minor, "t" if free_threaded else "")
 
 
+def _distributions(prefix: Directory, python: RecordName, report: Report) -> t.List[Distribution]:
+    try:
+        with prefix.directory(site_packages(python)) as packages:
+            return distributions(packages.names())
+    except Unreadable as error:
+        report.add_error(error)
+    except Absent:
+        pass
+    return []
+
+
 def _pip_packages(
     prefix: Directory,
     python: RecordName,
+    candidates: t.List[Distribution],
     records: t.Iterable[RecordName],
     owned: t.Optional[t.Set[str]],
     report: Report,
@@ -230,13 +262,12 @@ def _pip_packages(
     found: t.List[PipPackage] = []
     try:
         with prefix.directory(site_packages(python)) as packages:
-            candidates = distributions(packages.names())
             if owned is not None:
                 candidates = [item for item in candidates if item.directory not in owned]
             else:
                 candidates = not_from_records(candidates, [record[:2] for record in records])
             for item in candidates:
-                installer = _installer(packages, item.directory)
+                installer = _installer(packages, item.directory, report)
                 if owned is not None or installer not in ("conda", None):
                     found.append(PipPackage(item.name, item.version, installer))
     except Unreadable as error:
@@ -246,15 +277,18 @@ def _pip_packages(
     return found
 
 
-def _installer(packages: Directory, directory: str) -> t.Optional[str]:
+def _installer(packages: Directory, directory: str, report: Report) -> t.Optional[str]:
     """Who installed: the word in INSTALLER; C(pip) for an egg-info that lists its installed files, as pip's do."""
     try:
         with packages.directory(directory) as info:
             if directory.endswith(".egg-info"):
                 return "pip" if info.has("installed-files.txt") else None
             return parse_installer(info.read("INSTALLER", limit=4096))
-    except (Absent, Unreadable):
-        return None
+    except Unreadable as error:
+        report.add_error(error)
+    except Absent:
+        pass
+    return None
 
 
 __all__ = ("Environment", "Frozen", "read_environment", "site_packages")

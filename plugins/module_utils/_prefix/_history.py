@@ -18,16 +18,17 @@ import json
 import re
 import typing as t
 
-# Only the lines that say something here: section heads and comments. Package lines are passed over unread.
-_LINE = re.compile(r"^[ \t]*(?:==>[ \t]*(?P<time>.{1,64}?)[ \t]*<==|#[ \t]*(?P<comment>[^\r\n]*))", re.MULTILINE)
-_COMMENT = re.compile(
-    r"cmd:\s*(?P<command>.+)|conda version:\s*(?P<version>.+)|(?P<action>\w+)\s*specs:\s*(?P<specs>.*)"
-)
+# Only the lines that say something here, heads of sections and comments; lines of packages are passed over unread.
+# Each part of the pattern can match in one way only, so that a file of blanks is read as fast as any other.
+_LINE = re.compile(r"^[ \t]*(==>|#)([^\r\n]*)", re.MULTILINE)
+_SPECS = re.compile(r"(\w+) +specs:")
 _SPEC_NAME = re.compile(r"(?:[^\s\[]*::)?(?P<name>[A-Za-z0-9_.*-]+)")
 _RELATION = re.compile(r"\s*(?:[<>=!~^*]|[0-9])")
 _UPDATES = frozenset(("update", "install", "create"))
 _REMOVALS = frozenset(("remove", "uninstall"))
-MAX_SPECS_CHARACTERS = 1024 * 1024
+MAX_HEAD = 100
+MAX_TEXT = 4096
+MAX_SPECS_CHARACTERS = 256 * 1024
 
 
 class Change(t.NamedTuple):
@@ -63,28 +64,44 @@ def parse_history(data: bytes, *, warn: t.Callable[[str], None]) -> History:
     :param warn: called with one sentence for each line that has a known form and cannot be understood.
     :returns: what it tells; a file without a section tells nothing.
     """
-    text = data.decode("utf-8", "surrogateescape")
-    revisions, first, requested = 0, None, {}  # type: int, t.Optional[Change], t.Dict[str, str]
-    time = ""
-    command: t.Optional[str] = None
-    version: t.Optional[str] = None
-    for match in _LINE.finditer(text):
-        if match.group("time") is not None:
-            if first is None and command:
-                first = Change(time, command, version)
-            revisions, time, command, version = revisions + 1, match.group("time"), None, None
-            continue
-        comment = _COMMENT.match(match.group("comment"))
-        if comment is None or not revisions:
-            continue
-        if comment.group("command"):
-            command = comment.group("command").strip()
-        elif comment.group("version"):
-            version = comment.group("version").strip()
-        else:
-            _apply(requested, comment.group("action"), comment.group("specs").strip(), warn)
-    last = Change(time, command, version) if revisions else None
-    return History(revisions, first or (last if command else None), last, requested)
+    revisions = 0
+    first: t.Optional[Change] = None
+    last: t.Optional[Change] = None
+    requested: t.Dict[str, str] = {}
+    for match in _LINE.finditer(data.decode("utf-8", "surrogateescape")):
+        text = match.group(2)
+        if match.group(1) == "==>":
+            head, _arrow, _rest = text[:MAX_HEAD].partition("<==")
+            revisions, last = revisions + 1, Change(head.strip(), None, None)
+        elif last is not None:
+            last = _comment(last, text.strip(), requested, warn)
+            first = first or (last if last.command else None)
+            if first is not None and first.time == last.time:
+                first = last
+    return History(revisions, first, last, requested)
+
+
+def _comment(change: Change, text: str, requested: t.Dict[str, str], warn: t.Callable[[str], None]) -> Change:
+    """What a comment line adds to its section; specs go into the map of those requested."""
+    if text.startswith("cmd:"):
+        return change._replace(command=_bounded(text[4:], warn))
+    if text.startswith("conda version:"):
+        return change._replace(tool_version=_bounded(text[14:], warn))
+    specs = _SPECS.match(text)
+    if specs is not None:
+        _apply(requested, specs.group(1), text[specs.end() :].strip(), warn)
+    return change
+
+
+def _bounded(text: str, warn: t.Callable[[str], None]) -> t.Optional[str]:
+    """A text of a usual length; of a longer one only the beginning, and none that holds zero bytes."""
+    text = text.strip()
+    if "\0" in text:
+        warn("a line holds zero bytes, as after a crash")
+        return None
+    if len(text) > MAX_TEXT:
+        warn("a line has more than %d characters, only its beginning is told" % MAX_TEXT)
+    return text[:MAX_TEXT] or None
 
 
 def _apply(requested: t.Dict[str, str], action: str, text: str, warn: t.Callable[[str], None]) -> None:
@@ -96,7 +113,7 @@ def _apply(requested: t.Dict[str, str], action: str, text: str, warn: t.Callable
         warn("a line '# %s specs:' is neither a list nor of the form of before conda 4.5" % action)
         return
     for spec in specs:
-        name = spec_name(spec)
+        name = spec_name(spec) if len(spec) <= MAX_TEXT else None
         if name is None:
             continue
         if action in _REMOVALS:
@@ -115,13 +132,14 @@ def parse_specs(text: str) -> t.List[str]:
     if text.startswith("["):
         specs = _parse_list(text)
     else:
-        specs = []
+        parts: t.List[t.List[str]] = []
         for part in text.split(","):
             # What starts with a relation belongs to the spec before it: "numpy >=1.5,<2".
-            if specs and _RELATION.match(part):
-                specs[-1] += "," + part
+            if parts and _RELATION.match(part):
+                parts[-1].append(part)
             elif part.strip():
-                specs.append(part.strip())
+                parts.append([part.strip()])
+        specs = [",".join(part) for part in parts]
     return [spec for spec in specs if spec and not spec.endswith("@")]
 
 

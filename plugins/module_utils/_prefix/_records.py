@@ -39,9 +39,6 @@ class Record(t.NamedTuple):
     channel: t.Optional[str]
     subdir: t.Optional[str]
     url: t.Optional[str]
-    license: t.Optional[str]
-    noarch: t.Optional[str]
-    link_source: t.Optional[str]
     metadata_directories: t.FrozenSet[str]
 
 
@@ -82,7 +79,6 @@ def parse_record(data: bytes, *, expected: RecordName) -> Record:
     if found != expected:
         raise BadRecord("its name is that of another package, so conda ignores it")
     number = content.get("build_number")
-    link = content.get("link")
     return Record(
         name=found.name,
         version=found.version,
@@ -91,9 +87,6 @@ def parse_record(data: bytes, *, expected: RecordName) -> Record:
         channel=_text(content.get("channel")),
         subdir=_text(content.get("subdir")),
         url=_text(content.get("url")),
-        license=_text(content.get("license")),
-        noarch=_text(content.get("noarch")),
-        link_source=_text(link.get("source")) if isinstance(link, dict) else None,
         metadata_directories=_metadata_directories(files),
     )
 
@@ -103,6 +96,8 @@ def parse_record(data: bytes, *, expected: RecordName) -> Record:
 _FILES, _END_OF_FILES = b'\n  "files": [\n', b'"\n  ]'
 _PATHS = b'\n  "paths_data": {\n'
 _ENDS_OF_PATHS = (b'\n    ],\n    "paths_version": 1\n  }', b"\n    ]\n  }")
+MAX_NAME = 255
+MAX_TEXT = 4096
 _METADATA_FILES = (b'-info/METADATA"', b'-info/PKG-INFO"', b'.egg-info"')
 
 
@@ -128,14 +123,15 @@ def _metadata_directories(data: bytes) -> t.FrozenSet[str]:
     for file_name in _METADATA_FILES if b"-info" in data else ():
         end = data.find(file_name)
         while end >= 0:
-            start = max(data.rfind(b"/", 0, end), data.rfind(b'"', 0, end))
+            nearest = max(0, end - MAX_NAME)
+            start = max(data.rfind(b"/", nearest, end), data.rfind(b'"', nearest, end))
             found.add(os.fsdecode(data[start + 1 : data.index(b"-info", end) + len(b"-info")]))
             end = data.find(file_name, end + 1)
     return frozenset(found)
 
 
 def _text(value: t.Any) -> t.Optional[str]:
-    return value if isinstance(value, str) and value else None
+    return value if isinstance(value, str) and 0 < len(value) <= MAX_TEXT else None
 
 
 def channel_name(record: Record) -> t.Optional[str]:

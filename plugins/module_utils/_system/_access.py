@@ -52,7 +52,7 @@ def writers(status: os.stat_result, identities: Identities, access_control: t.Op
     :param access_control: its access control list, as the extended attribute holds it.
     """
     users, groups = set(), set()
-    if status.st_uid != 0 and status.st_mode & 0o200:
+    if status.st_uid != 0:  # whatever the mode says now, the owner can change it
         users.add(_user(status.st_uid, identities))
     entries = parse_access_control(access_control) if access_control else []
     if not entries:

@@ -88,11 +88,23 @@ class Directory:
         except OSError as error:
             raise trouble(error, self.join(name)) from error
 
-    def link_target(self, name: str) -> str:
-        """Where a child that is a symbolic link points to, unresolved; raises Absent or Unreadable."""
+    def link(self, name: str) -> t.Optional[t.Tuple[str, int]]:
+        """Target and owner of a child that is a symbolic link, unresolved; None where it is none, or not there.
+
+        Both are read of the same link, opened once, so that it cannot be exchanged in between.
+        """
         try:
-            return os.readlink(name, dir_fd=self.descriptor)
+            if not hasattr(os, "O_PATH"):  # macOS
+                return os.readlink(name, dir_fd=self.descriptor), self.child_status(name).st_uid
+            descriptor = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.descriptor)
+            try:
+                status = os.fstat(descriptor)
+                return (os.readlink("", dir_fd=descriptor), status.st_uid) if stat.S_ISLNK(status.st_mode) else None
+            finally:
+                os.close(descriptor)
         except OSError as error:
+            if error.errno in (errno.EINVAL, errno.ENOENT, errno.ENOTDIR):
+                return None
             raise trouble(error, self.join(name)) from error
 
     def access_control(self) -> t.Optional[bytes]:
@@ -174,9 +186,12 @@ class Directory:
         return child
 
     def has(self, path: str) -> bool:
-        """Whether a child, or C(child/grandchild) of a child known to be no link, is there. A hint, not a proof."""
-        if self.join(path.partition("/")[0]) in self.root.mounts:
-            return True  # it may be a dead mount: leave it to the careful way
+        """Whether a child, or C(child/grandchild) of a child known to be no link, is there. A hint, not a proof.
+
+        :raises Unreadable: the child must not be entered.
+        """
+        if "/" in path:
+            self.root.check_entry(self.join(path.partition("/")[0]))
         try:
             os.stat(path, dir_fd=self.descriptor, follow_symlinks=False)
         except OSError:
@@ -227,7 +242,7 @@ class Directory:
         try:
             self.root.files_opened += 1
             opened = os.fstat(descriptor)
-            if (opened.st_ino, opened.st_dev) != (status.st_ino, status.st_dev):
+            if (opened.st_ino, opened.st_dev) != (status.st_ino, status.st_dev) or not stat.S_ISREG(opened.st_mode):
                 raise Unreadable(self.join(name), "it was exchanged while it was being opened")
             if not whole:
                 return os.read(descriptor, limit)

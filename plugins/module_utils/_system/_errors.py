@@ -33,6 +33,10 @@ class TimeIsUp(Exception):
     """The time limit of the whole look has passed."""
 
 
+class ShareIsUp(Exception):
+    """The share of time that one home may take has passed."""
+
+
 def trouble(error: OSError, path: str) -> Exception:
     """The domain error for an error of the operating system met at a path."""
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
@@ -40,4 +44,4 @@ def trouble(error: OSError, path: str) -> Exception:
     return Unreadable(path, (error.strerror or str(error)).lower())
 
 
-__all__ = ("Absent", "TimeIsUp", "Unreadable", "trouble")
+__all__ = ("Absent", "ShareIsUp", "TimeIsUp", "Unreadable", "trouble")

@@ -24,6 +24,8 @@ REMOTE_TYPES = frozenset(
     "nfs nfs4 cifs smb3 smbfs lustre ceph gpfs beegfs glusterfs afs 9p virtiofs ocfs2 orangefs pvfs2 panfs "
     "wekafs quobyte davfs fuse".split()
 )
+# Where the kernel and running services keep what is no storage.
+NO_STORAGE = ("/proc/", "/sys/", "/dev/", "/run/")
 _ESCAPE = re.compile(rb"\\([0-7]{3})")
 
 
@@ -33,6 +35,7 @@ class Mount(t.NamedTuple):
     path: str
     type: str
     options: t.FrozenSet[str]
+    file_system_options: t.FrozenSet[str] = frozenset()
 
     @property
     def is_pseudo(self) -> bool:
@@ -44,7 +47,13 @@ class Mount(t.NamedTuple):
 
     @property
     def is_automounter(self) -> bool:
+        """Whether entering one of its children would make something be mounted there."""
         return self.type == "autofs"
+
+    @property
+    def mounts_when_entered(self) -> bool:
+        """Whether entering it would itself: a direct mount, such as systemd's (kernel documentation, autofs)."""
+        return self.type == "autofs" and "indirect" not in self.file_system_options
 
 
 def parse_mount_table(data: bytes, *, below: str = "/") -> t.Dict[str, Mount]:
@@ -67,7 +76,8 @@ def parse_mount_table(data: bytes, *, below: str = "/") -> t.Dict[str, Mount]:
                 continue
             path = path[len(inside) :]
         options = frozenset(os.fsdecode(fields[5]).split(","))
-        mounts[path] = Mount(path, os.fsdecode(kind[0]), options)
+        more = frozenset(os.fsdecode(kind[2]).split(",")) if len(kind) > 2 else frozenset()
+        mounts[path] = Mount(path, os.fsdecode(kind[0]), options, more)
     return mounts
 
 
@@ -90,4 +100,4 @@ def answers_within(function: t.Callable[[], t.Any], seconds: float) -> bool:
     return done.wait(seconds)
 
 
-__all__ = ("PSEUDO_TYPES", "REMOTE_TYPES", "Mount", "answers_within", "parse_mount_table")
+__all__ = ("NO_STORAGE", "PSEUDO_TYPES", "REMOTE_TYPES", "Mount", "answers_within", "parse_mount_table")

@@ -18,7 +18,6 @@ if t.TYPE_CHECKING:
 
 MAX_PROCESSES = 100000
 MAX_ENVIRONMENT_BYTES = 256 * 1024
-MAX_SAME_PROGRAM = 4
 _VARIABLE = re.compile(rb"(?:^|\0)((?:_?CONDA|MAMBA|PIXI)[A-Z0-9_]{0,60})=([^\0]{1,4096})")
 
 
@@ -37,11 +36,7 @@ def parse_environment(data: bytes) -> t.Dict[str, str]:
 
 
 def list_processes(root: Root) -> t.List[Process]:
-    """The processes that this user may look at and that live in the root's mount namespace.
-
-    The environment is read of a few processes per user and program only: the same program started a
-    thousand times tells nothing new.
-    """
+    """The processes that this user may look at and that live in the root's mount namespace."""
     base = "/proc"
     reference = root.process or ("self" if root.is_running_system else None)
     if reference is None:
@@ -52,7 +47,6 @@ def list_processes(root: Root) -> t.List[Process]:
     except OSError:
         return []
     found: t.List[Process] = []
-    seen: t.Dict[t.Tuple[int, str], int] = {}
     for name in numbers[:MAX_PROCESSES]:
         root.check_time("/proc/" + name)
         place = "%s/%s" % (base, name)
@@ -63,9 +57,7 @@ def list_processes(root: Root) -> t.List[Process]:
             uid = os.stat(place).st_uid
         except OSError:
             continue
-        times = seen[uid, program] = seen.get((uid, program), 0) + 1
-        variables = parse_environment(_read(place + "/environ")) if times <= MAX_SAME_PROGRAM else {}
-        found.append(Process(int(name), uid, program, variables))
+        found.append(Process(int(name), uid, program, parse_environment(_read(place + "/environ"))))
     return found
 
 

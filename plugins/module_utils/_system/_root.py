@@ -20,9 +20,9 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._directory 
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import (
     Absent,
+    ShareIsUp,
     TimeIsUp,
     Unreadable,
-    trouble,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._system._mounts import (
     Mount,
@@ -59,9 +59,11 @@ class Root:
         deadline: t.Optional[float] = None,
     ) -> None:
         self.path = os.path.abspath(path)
-        self.exclude = frozenset(os.path.normpath(item) for item in exclude)
+        self.exclude: t.FrozenSet[str] = frozenset()
         self.one_file_system = one_file_system
         self.deadline: t.Optional[float] = None
+        self.share_deadline: t.Optional[float] = None
+        self.troubles: t.List[Unreadable] = []
         self.files_opened = 0
         self.current = "/"
         self._answers: t.Dict[str, bool] = {}
@@ -75,6 +77,7 @@ class Root:
         self._automounters = [mount.path for mount in self.mounts.values() if mount.is_automounter]
         self.identities = Identities([], [])
         self.identities = self._read_identities()
+        self.exclude = frozenset(self._with_real_paths(exclude))
         self.deadline = deadline  # from here on: who is who must be known in any case
 
     @property
@@ -99,15 +102,20 @@ class Root:
 
     def read(self, path: str, *, limit: int = MAX_FILE_BYTES) -> bytes:
         """Read a regular file by its absolute path; raises as Directory.read does."""
-        parent, name = os.path.split(os.path.normpath(path))
+        parent, name = os.path.split(os.path.normpath(_usable(path)))
         with self.directory(parent) as directory:
             return directory.read(name, limit=limit)
 
     def check_time(self, path: str) -> None:
         """Note what is being looked at, and raise TimeIsUp when the deadline has passed."""
         self.current = path
-        if self.deadline is not None and time.monotonic() > self.deadline:
+        if self.deadline is None:
+            return
+        now = time.monotonic()
+        if now > self.deadline:
             raise TimeIsUp(path)
+        if self.share_deadline is not None and now > self.share_deadline:
+            raise ShareIsUp(path)
 
     def mount_of(self, path: str) -> t.Optional[Mount]:
         """The mount that a real path lies on, as far as the mount table tells."""
@@ -127,6 +135,8 @@ class Root:
         if mount is None:
             if self._automounters and os.path.dirname(path) in self._automounters:
                 raise Unreadable(path, "not mounted now, and the automounter was not asked to mount it")
+        elif mount.mounts_when_entered:
+            raise Unreadable(path, "not mounted now, and the automounter was not asked to mount it")
         elif mount.is_pseudo:
             raise Unreadable(path, "a kernel interface (%s), no storage" % mount.type)
         elif mount.is_remote and not self._remote_answers(mount):
@@ -159,13 +169,24 @@ class Root:
             return {}
         return parse_mount_table(data, below="/" if process else self.path)
 
+    def _with_real_paths(self, paths: t.Iterable[str]) -> t.Iterator[str]:
+        for path in paths:
+            yield os.path.normpath(path)
+            try:
+                with self.directory(path) as directory:
+                    yield directory.path
+            except (Absent, Unreadable):
+                continue
+
     def _read_identities(self) -> Identities:
         data = []
         for path in ("/etc/passwd", "/etc/group"):
             try:
                 data.append(self.read(path))
-            except (Absent, Unreadable):
+            except (Absent, Unreadable) as error:
                 data.append(b"")
+                if isinstance(error, Unreadable):
+                    self.troubles.append(error)
         return Identities(parse_passwd(data[0]), parse_group(data[1]), ask_name_service=self.is_running_system)
 
 
@@ -229,13 +250,10 @@ class _Walk:
 
     def _follow(self, directory: Directory, name: str) -> t.Optional[str]:
         """The target of a link; None where it is none. From a user's link on, only what that user may read is read."""
-        try:
-            target = os.readlink(name, dir_fd=directory.descriptor)
-            owner = directory.child_status(name).st_uid
-        except OSError as error:
-            if isinstance(trouble(error, name), Absent) or error.errno == 22:  # EINVAL: no link
-                return None
-            raise trouble(error, directory.join(name)) from error
+        link = directory.link(name)
+        if link is None:
+            return None
+        target, owner = link
         self.links += 1
         if self.links > MAX_LINKS:
             raise Unreadable(directory.join(name), "more than %d symbolic links in its path (a cycle?)" % MAX_LINKS)
@@ -246,9 +264,20 @@ class _Walk:
 
 def _components(path: str) -> t.List[str]:
     """The names of a path, last one first."""
-    if "\0" in path:
-        raise Absent(path)
-    return [part for part in reversed(path.split("/")) if part not in ("", ".")]
+    return [part for part in reversed(_usable(path).split("/")) if part not in ("", ".")]
+
+
+def _usable(path: str) -> str:
+    """The path, if it can be one at all.
+
+    :raises Absent: it holds a zero byte, or characters that the file system's encoding has not.
+    """
+    try:
+        if b"\0" in os.fsencode(path):
+            raise Absent(path)
+    except UnicodeEncodeError as error:
+        raise Absent(path) from error
+    return path
 
 
 __all__ = ("Root",)

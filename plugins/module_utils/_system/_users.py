@@ -9,7 +9,10 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
+
+_NUMBER = re.compile(r"[0-9]{1,10}\Z")
 
 
 class User(t.NamedTuple):
@@ -32,13 +35,13 @@ class Group(t.NamedTuple):
 def _lines(data: bytes, fields: int) -> t.Iterator[t.List[str]]:
     for line in data.decode("utf-8", "backslashreplace").split("\n"):
         parts = line.split(":")
-        if len(parts) >= fields and parts[2].isdigit() and parts[0]:
+        if len(parts) >= fields and _NUMBER.match(parts[2]) and parts[0]:
             yield parts
 
 
 def parse_passwd(data: bytes) -> t.List[User]:
     """Read passwd(5); lines that do not fit the format are passed over."""
-    return [User(p[0], int(p[2]), int(p[3]), p[5]) for p in _lines(data, 7) if p[3].isdigit()]
+    return [User(p[0], int(p[2]), int(p[3]), p[5]) for p in _lines(data, 7) if _NUMBER.match(p[3])]
 
 
 def parse_group(data: bytes) -> t.List[Group]:
@@ -68,6 +71,17 @@ class Identities:
             self._group_names.setdefault(group.gid, group.name)
             for member in group.members:
                 self._memberships.setdefault(member, set()).add(group.gid)
+
+    def home_of(self, uid: int) -> t.Optional[str]:
+        """The home of a user number that is in no file, by the name service where that may be asked."""
+        if not self._ask or self._names.get(uid) in self._memberships:
+            return None
+        import pwd
+
+        try:
+            return pwd.getpwuid(uid).pw_dir
+        except (KeyError, OSError, OverflowError):
+            return None
 
     def user_name(self, uid: int) -> t.Optional[str]:
         """The name of a user number, or None where nobody knows it (a departed user)."""

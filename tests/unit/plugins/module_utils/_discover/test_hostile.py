@@ -147,8 +147,8 @@ def test_a_prefix_that_leads_out_of_the_root_is_not_read(lab, tmp_path):
     assert "OUTSIDE" not in json.dumps(look(lab))
 
 
-def test_a_registry_of_a_hundred_thousand_lines_is_cut_and_told(lab):
-    lab.write(lab.home + "/.conda/environments.txt", "".join("/x%d\n" % number for number in range(100000)))
+def test_a_registry_of_many_lines_is_cut_and_told(lab):
+    lab.write(lab.home + "/.conda/environments.txt", "".join("/x%d\n" % number for number in range(25000)))
     assert "more than 20000 lines" in reasons(look(lab))[lab.home + "/.conda/environments.txt"]
 
 

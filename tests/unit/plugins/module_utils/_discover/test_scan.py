@@ -143,12 +143,14 @@ def test_the_history_of_an_environment_leads_to_its_base_and_that_to_its_other_e
     assert {item["installation"] for item in result["environments"]} == {FAR}
 
 
-def test_the_envs_dirs_of_a_condarc_are_looked_at(host):
+def test_the_envs_dirs_of_a_condarc_are_looked_at(host, as_root):
     home = host.user("alice", 1001)
     host.environment("/opt/conda", BASE)
     host.write(home + "/.condarc", "envs_dirs:\n  - ~/work/envs\n  - /fast/envs\n")
     host.environment(home + "/work/envs/a", history=None)
     host.environment("/fast/envs/b")
+    for prefix in (home + "/work/envs/a", "/fast/envs/b"):
+        os.chown(host.path(prefix), 1001, 1001)
     result = look(host)
     assert {"/fast/envs/b", home + "/work/envs/a"} <= set(prefixes(result))
     assert {item["name"] for item in result["environments"]} == {"a", "b", "base"}

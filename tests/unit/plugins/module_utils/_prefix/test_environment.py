@@ -200,7 +200,7 @@ def test_any_json_is_a_record_or_refused(value):
     ],
 )
 def test_the_channel_of_a_record(url, channel, subdir, expected):
-    record = Record("a", "1", "0", 0, channel, subdir, url, None, None, None, frozenset())
+    record = Record("a", "1", "0", 0, channel, subdir, url, frozenset())
     assert channel_name(record) == expected
 
 
@@ -228,7 +228,7 @@ def test_a_record_is_read_the_same_in_every_tools_form(form, files):
         requested_specs=["a", "b"],
     )
     found = parse_record(FORMS[form](record).encode(), expected=RecordName("numpy", "2.3.0", "py_0"))
-    assert (found.url, found.build_number, found.link_source) == (record["url"], 0, "/pkgs/x")
+    assert (found.url, found.build_number) == (record["url"], 0)
     assert found.metadata_directories == ({"x-1.dist-info"} if len(files) else set())
 
 

@@ -235,7 +235,9 @@ def test_staying_on_one_file_system(host, as_root):
 
 def test_an_automounter_is_not_made_to_mount(host):
     root = host.root()
-    mount = _root.parse_mount_table(b"1 0 0:1 / /home rw - autofs auto rw\n2 1 0:2 / /home/here rw - ext4 d rw\n")
+    mount = _root.parse_mount_table(
+        b"1 0 0:1 / /home rw - autofs auto rw,indirect\n2 1 0:2 / /home/here rw - ext4 d rw\n"
+    )
     root.mounts = mount
     root._automounters = ["/home"]
     for name in ("here", "sleeping"):

@@ -131,7 +131,7 @@ def _status(mode, uid=0, gid=0):
         (_status(0o40777), Writers(frozenset(), frozenset(), True)),
         (_status(0o40775, gid=500), Writers(frozenset(), frozenset(["lab"]), False)),
         (_status(0o40755, uid=1001), Writers(frozenset(["alice"]), frozenset(), False)),
-        (_status(0o40555, uid=1001), Writers(frozenset(), frozenset(), False)),
+        (_status(0o40555, uid=1001), Writers(frozenset(["alice"]), frozenset(), False)),
         (_status(0o40775, uid=777, gid=888), Writers(frozenset(["777"]), frozenset(["888"]), False)),
     ],
 )
