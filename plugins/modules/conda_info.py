@@ -80,6 +80,8 @@ options:
   time_limit:
     description:
       - After so many seconds the look ends, and what was found until then is returned with RV(complete=false).
+      - System-wide places come first. What lies in one home, or is named there, may take a tenth of the time that is
+        left, but at least a second; if it is too much for that, RV(unreadable) says so.
     type: float
     default: 60
 notes:
@@ -183,7 +185,7 @@ installations:
       type: dict
       contains:
         name:
-          description: The solver's name.
+          description: The solver's name; V(null) where it is unknown, since a file that could decide could not be read.
           type: str
           sample: libmamba
         version:
@@ -191,11 +193,11 @@ installations:
           type: str
           sample: 26.6.0
         source:
-          description: The file or environment variable that says so, or the default of the version.
+          description: The file or environment variable that says so, the default of the version, or why it is unknown.
           type: str
           sample: default since conda 23.10
         available:
-          description: Whether the package that provides it is installed.
+          description: Whether the package that provides it is installed; V(null) where the solver is unknown.
           type: bool
           sample: true
     owner:
@@ -271,7 +273,7 @@ environments:
       type: str
       sample: /home/alice/.conda/envs/train
     name:
-      description: Its name, V(null) for one that only its path names.
+      description: The name under which its owner's conda knows it; V(null) for one that only its path names.
       type: str
       sample: train
     base:
@@ -454,6 +456,11 @@ configurations:
       type: list
       elements: str
       sample: [/etc/conda/condarc, /home/alice/.condarc]
+    unread_files:
+      description: The files that are there and could not be read; each is in RV(unreadable) with the reason.
+      type: list
+      elements: str
+      sample: []
     settings:
       description:
         - For each key, under its present name, its C(value), and the file or variable (C(source)) and C(line) that
@@ -529,7 +536,9 @@ homes:
   type: int
   sample: 12
 unreadable:
-  description: What is there and could not be read, the first thousand.
+  description:
+    - What is there and could not be read, at most a hundred entries of one place, such as one home, and a thousand in
+      all.
   returned: success
   type: list
   elements: dict

@@ -50,7 +50,7 @@ class Row(t.NamedTuple):
     ours: str
     alternative: str
     ratio: str
-    bar: str
+    wanted: str
     reached: bool | None
 
 
@@ -83,13 +83,11 @@ def own_work() -> t.Iterator[Row]:
     shape = build("M")
     theirs = conda_seconds(shape)
     count = f"{len(shape.bases)} info + {len(shape.environments)} list: {theirs:.1f} s"
-    for what, bar, options in (("default", 100, {}), ("gather records", 25, {"gather": ["records"]})):
+    for what, wanted, options in (("default", 100, {}), ("gather records", 25, {"gather": ["records"]})):
         ours = look(shape, **options)["wall"]
         ratio = theirs / ours
-        row = Row(
-            f"shape M, {what}", f"{ours * 1000:.0f} ms", count, f"{ratio:.0f} x faster", f">= {bar} x", ratio >= bar
-        )
-        yield row
+        texts = (f"shape M, {what}", f"{ours * 1000:.0f} ms", count, f"{ratio:.0f} x faster", f">= {wanted} x")
+        yield Row(*texts, ratio >= wanted)
 
 
 def large() -> t.Iterator[Row]:
@@ -185,7 +183,7 @@ def main() -> int:
             rows += PARTS[name]()
         except LabUnavailable as reason:
             rows.append(Row(name, "not measured", str(reason), "", "", None))
-    heads = ("what", "ours", "alternative", "ratio", "bar", "reached")
+    heads = ("what", "ours", "alternative", "ratio", "wanted", "reached")
     verdict = {True: "yes", False: "NO", None: ""}
     texts = [heads, *((*row[:5], verdict[row.reached]) for row in rows)]
     widths = [max(len(row[index]) for row in texts) for index in range(len(heads))]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from integration.ansible_run import Ansible, Run
 from lab import LabUnavailable, hosts
-from lab.fixtures import lab_hosts, shape  # noqa: F401 - fixtures
+from lab.fixtures import lab_hosts
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def ansible(tmp_path: Path) -> Ansible:
 
 
 @pytest.fixture(scope="session")
-def lab_inventory(lab_hosts, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: F811
+def lab_inventory(lab_hosts, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: F811 - the fixture
     """The inventory of all hosts of the lab, extra ones too."""
     path = tmp_path_factory.mktemp("lab") / "inventory.json"
     try:
@@ -37,3 +37,6 @@ def lab_run(lab_inventory: Path, tmp_path_factory: pytest.TempPathFactory) -> Ru
     """One run of detect over the whole lab as root, with the records of every environment."""
     ansible = Ansible(tmp_path_factory.mktemp("detect"))
     return ansible.playbook("detect", lab_inventory, "-e", '{"detect_gather": ["records", "sizes", "last_use"]}')
+
+
+__all__ = ("lab_hosts",)

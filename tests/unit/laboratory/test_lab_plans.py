@@ -116,7 +116,7 @@ def test_generated_packages_are_mostly_small_and_some_large():
     import random
 
     chooser = random.Random(1)
-    counts = sorted(generated.file_count(chooser) for _ in range(2000))
+    counts = sorted(generated.file_count(chooser) for _number in range(2000))
     assert counts[len(counts) // 2] <= 12
     assert counts[-5] >= 300
     assert len(set(generated.names())) == generated.POOL_SIZE

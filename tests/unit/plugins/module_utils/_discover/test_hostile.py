@@ -256,3 +256,210 @@ def test_random_bytes_in_all_places_never_change_the_answer_about_others(lab, da
         if data.draw(st.booleans()):
             lab.write(lab.home + "/" + place, data.draw(st.binary(max_size=200)))
     look(lab, gather=["records", "sizes"])
+
+
+LONE_SURROGATE = "\\ud800"
+
+
+@pytest.mark.parametrize(
+    "place, content",
+    [
+        ("env/conda-meta/frozen", '{"message": "%s"}' % LONE_SURROGATE),
+        ("env/conda-meta/history", "==> 1 <==\n# update specs: ['zlib[x=%s]']\n" % LONE_SURROGATE),
+        ("env/conda-meta/zlib-1-0.json", '{"name":"zlib","version":"1","build":"0","url":"%s"}' % LONE_SURROGATE),
+        ("miniconda3/.installer.info", '{"name": "%s"}' % LONE_SURROGATE),
+        (".condarc", 'envs_dirs: ["/x/%s"]\n' % LONE_SURROGATE),
+        (".conda/environments.txt", b"/\xff\xfe\n/\xed\xa0\x80\n/a\x00b\n"),
+        (".bashrc", b"export CONDA_ROOT=/\xff\xfe\nsource /\x00/bin/activate\n"),
+    ],
+)
+def test_characters_that_are_none_do_not_end_the_look(lab, place, content):
+    _prepare(lab)
+    lab.write(lab.home + "/" + place, content)
+    look(lab, gather=["records"])
+
+
+@pytest.mark.parametrize("line", ["x:x:\u00b2:1::/h:/s", "x:x:%s:1::/h:/s" % ("9" * 5000), "x:x:1:\u0663::/h:/s"])
+def test_odd_numbers_in_passwd_do_not_end_the_look(lab, line):
+    lab.write("/etc/passwd", "root:x:0:0::/root:/bin/sh\n%s\n" % line)
+    look(lab)
+
+
+@pytest.mark.parametrize(
+    "place, content",
+    [
+        ("/home/mallory/env/conda-meta/history", b"==>" + b" " * 2000000),
+        ("/home/mallory/env/conda-meta/history", b"#" + b" " * 2000000 + b"\n" + b" \t" * 500000),
+        ("/home/mallory/env/conda-meta/history", b"==> 1 <==\n# update specs: a" + b",1" * 120000),
+        ("/home/mallory/env/conda-meta/history", b"==> 1 <==\n# update specs: a" + b",b" * 120000),
+        ("/etc/environment", b"\n" * 60000),
+        ("/etc/environment", b"A" * 60000),
+        ("/home/mallory/.condarc", b"a: " + b"[" * 30000),
+        ("/home/mallory/.condarc", b"- x\n" * 15000),
+        (
+            "/home/mallory/env/conda-meta/zlib-1-0.json",
+            b'{\n  "files": [\n' + b'    "x.egg-info",\n' * 200000 + b'    "y"\n  ],\n  "name": "zlib"\n}',
+        ),
+    ],
+    ids=lambda value: value[:25].decode() if isinstance(value, bytes) else os.path.basename(value),
+)
+def test_hostile_files_cost_no_more_than_their_size(lab, place, content):
+    lab.environment(lab.home + "/env", ("zlib-1-0",))
+    lab.write(place, content)
+    started = time.process_time()
+    look(lab, gather=["records"])
+    assert time.process_time() - started < 3, "a pattern that is not linear takes minutes here"
+
+
+def test_a_home_that_is_too_much_costs_the_others_nothing(lab):
+    other = lab.user("zoe", 1003)
+    lab.environment(other + "/miniconda3", BASE)
+    lab.write(lab.home + "/much", "".join("'/a%d/bin /b%d/bin'\n" % (number, number) for number in range(400)))
+    for number in range(1500):
+        lab.link("%s/.config/fish/conf.d/%d" % (lab.home, number), "../../../much")
+    lab.write(lab.home + "/.conda/environments.txt", "".join("/r%d\n" % number for number in range(20000)))
+    result = look(lab, time_limit=4)
+    assert other + "/miniconda3" in [item["prefix"] for item in result["installations"]]
+    assert lab.home in reasons(result) or result["complete"], "a part that was left out must be told"
+
+
+def test_a_sparse_history_does_not_fill_the_result(lab):
+    for number in range(20):
+        place = "%s/.conda/envs/e%d/conda-meta/history" % (lab.home, number)
+        lab.write(place, b"==> 1 <==\n# cmd: a")
+        os.truncate(lab.path(place), 15 << 20)
+    assert len(json.dumps(look(lab))) < 100000
+
+
+def test_more_environments_than_anybody_has_are_not_told(lab, as_root, monkeypatch):
+    from ansible_collections.labfleet.conda.plugins.module_utils._discover import _survey
+
+    monkeypatch.setattr(_survey, "MAX_ENVIRONMENTS_OF_A_USER", 5)
+    for number in range(9):
+        prefix = lab.environment("%s/.conda/envs/e%d" % (lab.home, number))
+        os.chown(lab.path(prefix), 4711, 4711)
+    result = look(lab)
+    assert len(result["environments"]) == 1 + 5
+    assert sum("more than 5 environments" in reason for reason in reasons(result).values()) == 4
+
+
+def test_nobody_crowds_out_what_is_told_about_others(lab):
+    other = lab.user("zoe", 1003)
+    lab.write(other + "/.condarc", "a: [\n")
+    for number in range(3000):
+        lab.write("%s/env/conda-meta/%d.json" % (lab.home, number))
+    result = look(lab)
+    assert other + "/.condarc" in reasons(result)
+    assert result["unreadable_count"] >= 3001 and len(result["unreadable"]) < 200
+    assert any("more things below it" in reason for reason in reasons(result).values())
+
+
+def test_a_users_link_does_not_change_what_is_told_of_anothers_environment(lab, as_root):
+    alice = lab.user("alice", 1001)
+    prefix = lab.environment(alice + "/work/env", ("python-3.12.1-0",), "==> 1 <==\n# update specs: ['python']\n")
+    for path in ("", "/conda-meta", "/conda-meta/history"):
+        os.chown(lab.path(prefix + path), 1001, 1001)
+    os.chmod(lab.path(prefix + "/conda-meta"), 0o711)
+    os.chmod(lab.path(prefix + "/conda-meta/history"), 0o600)
+    lab.write(alice + "/.conda/environments.txt", prefix + "\n")
+    before = [item for item in look(lab)["environments"] if item["prefix"] == prefix]
+    lab.link(lab.home + "/stolen", prefix)
+    os.lchown(lab.path(lab.home + "/stolen"), 4711, 4711)
+    lab.write(lab.home + "/.conda/environments.txt", lab.home + "/stolen\n")
+    (after,) = [item for item in look(lab)["environments"] if item["prefix"] == prefix]
+    assert before[0]["requested"] == after["requested"] == ["python"]
+    assert (after["record_count"], after["owner"]) == (1, "alice")
+
+
+def test_a_users_script_does_not_make_anothers_environment_an_installation(lab):
+    alice = lab.user("alice", 1001)
+    prefix = lab.environment(alice + "/.conda/envs/train")
+    lab.write(lab.home + "/.local/bin/conda", "#!%s/bin/python\n" % prefix)
+    result = look(lab)
+    assert [item["prefix"] for item in result["installations"]] == ["/opt/conda"]
+    assert [item["base"] for item in result["environments"] if item["prefix"] == prefix] == [False]
+
+
+def test_a_users_condarc_does_not_name_anothers_environment(lab, as_root):
+    alice = lab.user("alice", 1001)
+    prefix = lab.environment(alice + "/stuff/e1")
+    os.chown(lab.path(prefix), 1001, 1001)
+    lab.write(alice + "/.conda/environments.txt", prefix + "\n")
+    lab.write(lab.home + "/.condarc", "envs_dirs: [%s/stuff]\n" % alice)
+    (found,) = [item for item in look(lab)["environments"] if item["prefix"] == prefix]
+    assert (found["name"], found["installation"]) == (None, None)
+
+
+def test_a_link_exchanged_while_it_is_read_gives_nothing_away(lab, as_root, monkeypatch):
+    """The owner of the link that was followed counts, not of what has taken its place a moment later."""
+    lab.write("/root/secret", "SECRET", mode=0o600)
+    link = lab.path(lab.home + "/link")
+    os.symlink("/root/secret", link)
+    os.lchown(link, 4711, 4711)
+    readlink = os.readlink
+
+    def exchange(path, **options):
+        target = readlink(path, **options)
+        if target == "/root/secret":
+            os.unlink(link)
+            open(link, "w").close()  # root's own file stands there now
+        return target
+
+    monkeypatch.setattr(os, "readlink", exchange)
+    with pytest.raises(_root.Unreadable, match="mallory"):
+        lab.root().read(lab.home + "/link")
+
+
+def test_neither_kind_of_automounter_is_made_to_mount(lab):
+    os.makedirs(lab.path("/scratch/project"))
+    os.makedirs(lab.path("/data"))
+    root = lab.root()
+    root.mounts = _root.parse_mount_table(
+        b"1 0 0:1 / /scratch rw - autofs map rw,indirect\n2 0 0:2 / /data rw - autofs systemd-1 rw,direct\n", below="/"
+    )
+    root._automounters = ["/scratch", "/data"]
+    with root.directory("/scratch") as directory, pytest.raises(_root.Unreadable, match="not mounted now"):
+        directory.has("project/conda-meta")
+    with pytest.raises(_root.Unreadable, match="not mounted now"):
+        root.directory("/data")
+
+
+def test_what_is_excluded_by_another_of_its_names_is_not_entered(lab):
+    lab.environment("/mnt/g/archive/env")
+    lab.link("/groups", "/mnt/g")
+    result = look(lab, search_paths=["/groups"], exclude=["/groups/archive"])
+    assert [item["prefix"] for item in result["environments"]] == ["/opt/conda"]
+    assert reasons(result) == {"/mnt/g/archive": "excluded by the options"}
+
+
+def test_a_solver_that_an_unreadable_file_could_decide_is_unknown(lab):
+    lab.write("/etc/conda/condarc", "solver: classic\nchannels: [\n")
+    (found,) = look(lab)["installations"]
+    assert found["solver"]["name"] is None and "/etc/conda/condarc" in found["solver"]["source"]
+
+
+def test_two_records_of_one_package_are_told_and_the_newer_counts(lab):
+    lab.environment("/opt/conda", ("conda-4.12.0-0", "conda-23.9.0-0"))
+    result = look(lab)
+    assert "two records of conda" in reasons(result)["/opt/conda/conda-meta"]
+
+
+def test_a_root_on_a_dead_mount_does_not_hang(tmp_path, as_root, monkeypatch):
+    monkeypatch.setattr(_scan, "HANG_SECONDS", 0.3)
+    try:
+        server = os.open("/dev/fuse", os.O_RDWR)
+    except OSError:
+        pytest.skip("no FUSE here, so no call can be made to hang")
+    libc = ctypes.CDLL(None, use_errno=True)
+    target = str(tmp_path).encode()
+    options = ("fd=%d,rootmode=40000,user_id=0,group_id=0" % server).encode()
+    if libc.mount(b"dead", target, b"fuse.dead", 0, options) != 0:
+        os.close(server)
+        pytest.skip("mounting is not allowed here, so no call can be made to hang")
+    try:
+        result = scan(Options(root=str(tmp_path), time_limit=0.3))
+        assert result["complete"] is False and result["installations"] == []
+        assert "time limit" in result["unreadable"][0]["reason"]
+    finally:
+        libc.umount2(target, 2)
+        os.close(server)

@@ -477,3 +477,77 @@ def test_texts_are_read_in_linear_time():
 
 def test_comments_and_overlong_lines_name_nothing():
     assert mentions(b"# /opt/x/bin/conda\n") == set()
+
+
+def test_a_home_link_with_a_known_name_is_followed(host):
+    home = host.user("alice", 1001)
+    host.environment("/nfs/alice/miniconda3", BASE)
+    host.link(home + "/miniconda3", "/nfs/alice/miniconda3")
+    assert only(look(host)["installations"])["prefix"] == "/nfs/alice/miniconda3"
+
+
+def test_an_environment_behind_a_link_has_its_name_and_its_installation(host):
+    home = host.user("alice", 1001)
+    host.environment("/opt/conda", BASE)
+    host.environment("/scratch/alice/tr")
+    host.link(home + "/.conda/envs/train", "/scratch/alice/tr")
+    host.write("/etc/conda/condarc", "envs_dirs: [/work/envs]\n")
+    host.link("/work", "/mnt/work")
+    host.environment("/mnt/work/envs/e1")
+    host.write(home + "/.condarc", "{}\n")
+    found = {item["prefix"]: item for item in look(host)["environments"]}
+    assert (found["/mnt/work/envs/e1"]["name"], found["/mnt/work/envs/e1"]["installation"]) == ("e1", "/opt/conda")
+
+
+def test_an_envs_directory_that_no_conda_knows_gives_no_name(host):
+    home = host.user("alice", 1001)
+    host.write(home + "/.conda/environments.txt", home + "/project/envs/x\n")
+    host.environment(home + "/project/envs/x")
+    assert only(look(host)["environments"])["name"] is None
+
+
+def test_a_conda_without_a_record_is_a_conda(host):
+    host.environment("/opt/conda", ("python-3.12.1-0",))
+    host.write("/opt/conda/lib/python3.12/site-packages/conda-24.1.0.dist-info/INSTALLER", "pip\n")
+    found = only(look(host)["installations"])
+    assert (found["kind"], found["version"], found["version_source"]) == ("conda", "24.1.0", "dist-info")
+    assert "not installed by conda" in found["notes"][0]
+
+
+def test_an_environment_in_a_known_place_is_no_micromamba(host):
+    host.environment("/opt/conda", ("python-3.12.1-0",))
+    assert look(host)["installations"] == []
+
+
+def test_a_root_prefix_that_a_start_file_names_is_a_micromamba(host):
+    home = host.user("alice", 1001)
+    host.write(home + "/.bashrc", "export MAMBA_ROOT_PREFIX='/data/mm';\n")
+    host.environment("/data/mm/envs/x")
+    found = only(look(host)["installations"])
+    assert (found["kind"], found["prefix"]) == ("micromamba", "/data/mm")
+    assert found["found_by"] == ["named in /home/alice/.bashrc"]
+
+
+def test_the_files_of_a_mamba_beside_a_conda_are_read_too(host):
+    home = host.user("alice", 1001)
+    host.environment("/opt/conda", BASE + ("mamba-2.8.1-0",))
+    host.write(home + "/.mambarc", "envs_dirs: [/fast/mamba]\n")
+    host.environment("/fast/mamba/x")
+    assert "/fast/mamba/x" in prefixes(look(host))
+
+
+def test_a_program_below_a_search_path_is_found(host):
+    host.write("/groups/tools/micromamba", b"\x7fELF")
+    assert only(look(host, search_paths=["/groups"])["installations"])["program"] == "/groups/tools/micromamba"
+
+
+def test_a_home_whose_path_begins_like_a_kernel_file_system_is_looked_at(host):
+    host.user("al", 1001, "/devel/al")
+    host.environment("/devel/al/miniconda3", BASE)
+    assert prefixes(look(host)) == ["/devel/al/miniconda3"]
+
+
+def test_a_missing_home_of_a_named_user_is_told(host):
+    host.user("al", 1001)
+    os.rmdir(host.path("/home/al"))
+    assert "does not exist" in only(look(host, users=["al"])["unreadable"])["reason"]

@@ -27,8 +27,8 @@ def triple(tier, directory):
     return [(tier, "%s/%s" % (directory, name)) for name in (".condarc", "condarc", "condarc.d")]
 
 
-def paths(**options):
-    return [(entry.tier, entry.path) for entry in search_path(**options)]
+def paths(*, root_prefix, home, **options):
+    return [(entry.tier, entry.path) for entry in search_path(root_prefix=root_prefix, home=home, **options)]
 
 
 def read(*texts):

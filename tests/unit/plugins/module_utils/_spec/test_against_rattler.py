@@ -222,7 +222,7 @@ def conditions_and_version(draw):
         plain_versions, st.just(version), st.just(version + ".1"), st.just(".".join(version.split(".")[:2]))
     )
     parts = []
-    for _ in range(draw(st.integers(1, 3))):
+    for _part in range(draw(st.integers(1, 3))):
         sign, bound = draw(operators), draw(bounds)
         assume(bound[-1].isdigit() and not (sign == "~=" and "." not in bound))
         glob = ".*" if sign in ("", "=", "!=", ">=") and draw(st.booleans()) else ""
