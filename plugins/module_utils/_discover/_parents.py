@@ -12,7 +12,8 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._installations import Installation
-from ansible_collections.labfleet.conda.plugins.module_utils._discover._survey import Survey, base_of_command
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._places import base_of_command
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._survey import Survey
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import Environment
 
 

@@ -21,16 +21,10 @@ import typing as t
 _NAMES = ("anaconda", "anaconda3", "miniconda", "miniconda3", "miniforge", "miniforge3", "mambaforge", "micromamba")
 KNOWN_NAMES = _NAMES + ("anaconda2", "miniconda2", "conda", "mamba")
 
-# Prefixes that stand somewhere by themselves.
-SYSTEM_PREFIXES = (
-    ["/" + name for name in KNOWN_NAMES]
-    + [
-        parent + "/" + name
-        for parent in ("/usr/share", "/usr/local", "/usr", "/opt/homebrew", "/home/linuxbrew/.linuxbrew", "/usr/lib")
-        for name in KNOWN_NAMES
-    ]
-    + ["/opt/homebrew/Caskroom/miniforge/base", "/ext3/miniconda3", "/ext3/miniforge3"]
-)
+# Prefixes that stand somewhere by themselves: their names, by the directory that may hold them.
+_HOLDERS = "/ /usr/share /usr/local /usr /usr/lib /ext3 /opt/homebrew /home/linuxbrew/.linuxbrew"
+SYSTEM_PREFIXES: t.Dict[str, t.Tuple[str, ...]] = dict.fromkeys(_HOLDERS.split(), KNOWN_NAMES)
+SYSTEM_PREFIXES["/opt/homebrew/Caskroom/miniforge"] = ("base",)
 # Directories whose children are looked at, whatever their names.
 SYSTEM_PARENTS = ("/opt", "/usr/local", "/srv", "/ext3", "/data", "/scratch", "/shared", "/apps", "/software")
 HOME_PREFIXES = [parent + "/" + name for parent in ("opt", ".conda", ".local") for name in KNOWN_NAMES] + [
@@ -164,4 +158,15 @@ def prefix_of_program(path: t.Optional[str]) -> t.Optional[str]:
     return parts[0] if len(parts) == 3 and parts[0] and parts[1] in ("bin", "condabin") else None
 
 
-__all__ = ("Mention", "expand_home", "mentions", "prefix_of_program", "variable_mentions")
+def base_of_command(command: t.Optional[str]) -> t.Optional[str]:
+    """The base prefix in the command line of a history section: C(BASE/bin/conda create -n x)."""
+    program = (command or "").split(" ", 1)[0]
+    prefix = prefix_of_program(program)
+    if prefix is None and "/lib/python" in program and program.endswith("__main__.py"):
+        prefix = program.partition("/lib/python")[0]  # python -m conda
+    if prefix in (None, "/usr", "/usr/local") or not program.startswith("/"):
+        return None
+    return os.path.normpath(t.cast(str, prefix))
+
+
+__all__ = ("Mention", "base_of_command", "expand_home", "mentions", "prefix_of_program", "variable_mentions")

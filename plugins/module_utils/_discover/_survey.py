@@ -230,7 +230,7 @@ class Survey:
         if any(map(found.version_of, places.PROGRAMS)) or found.tool_metadata:
             self.add("environments", found.prefix + "/envs", "base prefix " + found.prefix)
         for change in (found.history.first, found.history.last):
-            base = base_of_command(change.command) if change else None
+            base = places.base_of_command(change.command) if change else None
             if base and base != found.prefix:
                 self.add("prefix", base, "history of " + found.prefix)
                 self.add("environments", base + "/envs", "history of " + found.prefix)
@@ -249,16 +249,28 @@ class Survey:
     # The places.
 
     def _look_at_places(self) -> None:
-        for path in places.SYSTEM_PREFIXES:
-            self.add("prefix", path, "known place")
-            self.add("environments", path + "/envs", "known place")
+        for parent, names in places.SYSTEM_PREFIXES.items():
+            for path in self._present(parent, names):
+                self.add("prefix", path, "known place")
+                self.add("environments", path + "/envs", "known place")
         for path in ("/micromamba", "/opt/micromamba", "/opt/conda"):
             self.add("mamba_root", path, "known place")
         for parent in places.SYSTEM_PARENTS:
             self._look_at_children(parent, "child of " + parent)
         for directory in places.SYSTEM_PROGRAM_DIRECTORIES:
-            for name in places.PROGRAMS:
-                self.add("program", directory + "/" + name, "program directory " + directory)
+            for path in self._present(directory, places.PROGRAMS):
+                self.add("program", path, "program directory " + directory)
+
+    def _present(self, parent: str, names: t.Iterable[str]) -> t.List[str]:
+        """The paths of those names that are in a directory."""
+        try:
+            with self.root.directory(parent) as directory:
+                return [directory.join(name) for name in names if directory.has(name)]
+        except Absent:
+            pass
+        except Unreadable as error:
+            self.report.add_error(error)
+        return []
 
     def _look_at_children(self, path: str, found_by: str) -> t.Optional[t.Set[str]]:
         """Take the children of a directory that are environments, and those of pixi projects among them.
@@ -385,15 +397,4 @@ class Survey:
             level = following
 
 
-def base_of_command(command: t.Optional[str]) -> t.Optional[str]:
-    """The base prefix in the command line of a history section: C(BASE/bin/conda create -n x)."""
-    program = (command or "").split(" ", 1)[0]
-    prefix = places.prefix_of_program(program)
-    if prefix is None and "/lib/python" in program and program.endswith("__main__.py"):
-        prefix = program.partition("/lib/python")[0]  # python -m conda
-    if prefix in (None, "/usr", "/usr/local") or not program.startswith("/"):
-        return None
-    return os.path.normpath(t.cast(str, prefix))
-
-
-__all__ = ("Survey", "base_of_command")
+__all__ = ("Survey",)
