@@ -86,6 +86,8 @@ options:
     default: 60
 notes:
   - To see the homes and processes of all users, use C(become). As another user the module tells what that user can see.
+  - Homes are those of the root's passwd file, those beside them, and those of the users who run something. Where a
+    directory service keeps others elsewhere, name them with O(users) or O(search_paths).
   - A standalone micromamba or pixi program carries no record of its version. Since nothing is run, its version is then
     unknown (V(null)).
   - Without V(records) in O(gather), a Python package that pip installed in the very version that a conda record

@@ -45,7 +45,7 @@ HOME_PROGRAM_DIRECTORIES = (".local/bin", "bin", ".pixi/bin", ".cargo/bin")
 SYSTEM_PYTHON_LIBRARIES = ("/usr/lib", "/usr/lib64", "/usr/local/lib")
 
 HOME_TEXTS = (
-    ".bashrc .bash_profile .bash_login .profile .zshrc .zprofile .zshenv .xonshrc .tcshrc .cshrc "
+    ".bashrc .bash_profile .bash_login .bash_aliases .profile .zshrc .zprofile .zshenv .xonshrc .tcshrc .cshrc "
     ".config/fish/config.fish .config/powershell/profile.ps1"
 ).split()
 HOME_TEXT_DIRECTORIES = (".config/systemd/user", ".config/fish/conf.d")

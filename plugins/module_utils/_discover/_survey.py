@@ -123,7 +123,7 @@ class Survey:
 
     def add(self, kind: str, path: str, found_by: str) -> None:
         """Put a path on the work list: a prefix, mamba_root, environments, cache, program or pixi_home."""
-        if path and path.startswith("/"):
+        if path.startswith("/"):
             self._work.append((kind, os.path.normpath(path), found_by))
 
     def drain(self) -> None:
@@ -140,6 +140,9 @@ class Survey:
                 getattr(self, "_follow_" + kind)(path, found_by)
             except Absent:
                 continue
+            except ShareIsUp:
+                self._seen.discard((kind, path))  # its owner's own share may suffice
+                raise
             except Unreadable as error:
                 self.report.add_error(error)
             except (ValueError, RecursionError, OverflowError) as error:
@@ -149,8 +152,6 @@ class Survey:
     def identity(self, path: str) -> t.Optional[_Identity]:
         """The environment found at a path, whichever of its names that is."""
         return self.real.get(os.path.normpath(path))
-
-    # What the items of the work list lead to.
 
     def _follow_prefix(self, path: str, found_by: str) -> None:
         with self.root.directory(path) as prefix:
@@ -194,8 +195,6 @@ class Survey:
     def _follow_pixi_home(self, path: str, found_by: str) -> None:
         self.add("environments", path + "/envs", found_by)
         self.add("program", path + "/bin/pixi", found_by)
-
-    # Prefixes.
 
     def take(self, prefix: Directory, found_by: str) -> t.Optional[_Identity]:
         """Read the environment in an open directory, unless it was read before; None where there is none."""
@@ -245,8 +244,6 @@ class Survey:
             pass
         except Unreadable as error:
             self.report.add_error(error)
-
-    # The places.
 
     def _look_at_places(self) -> None:
         for parent, names in places.SYSTEM_PREFIXES.items():
