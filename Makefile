@@ -52,7 +52,8 @@ demo: venv collections
 	@echo "Try next, with your own hosts:"
 	@echo "  ANSIBLE_COLLECTIONS_PATH=$(COLLECTIONS) .venv/bin/ansible-playbook -i INVENTORY labfleet.conda.detect"
 	@echo "or look at one host of the demo in full:"
-	@echo "  ANSIBLE_COLLECTIONS_PATH=$(COLLECTIONS) .venv/bin/ansible all -i inventories/demo -m labfleet.conda.conda_info"
+	@echo "  ANSIBLE_COLLECTIONS_PATH=$(COLLECTIONS) .venv/bin/ansible login01 -i inventories/demo \\"
+	@echo "    -m labfleet.conda.conda_info -a 'root={{ conda_root }} gather=records'"
 
 bench: venv packages collections
 	@$(PYTHON) tests/benchmark/bench.py

@@ -18,7 +18,7 @@ from ansible_collections.labfleet.conda.plugins.plugin_utils._fleet import (
     table_rows,
     unreadable_lines,
 )
-from ansible_collections.labfleet.conda.plugins.plugin_utils._output import write_if_changed
+from ansible_collections.labfleet.conda.plugins.plugin_utils._output import permissions, write_if_changed
 from ansible_collections.labfleet.conda.plugins.plugin_utils._table import render_table
 
 
@@ -35,42 +35,48 @@ class ActionModule(ActionBase):
                 "variable": {"type": "str", "required": True},
                 "hosts": {"type": "list", "elements": "str"},
                 "dest": {"type": "path"},
-                "mode": {"type": "str", "default": "0600"},
+                "mode": {"type": "raw", "default": "0600"},
             }
         )
         hosts = options["hosts"] if options["hosts"] is not None else task_vars["ansible_play_hosts_all"]
-        document = fleet_document({host: _registered(task_vars, host, options["variable"]) for host in hosts})
+        try:
+            mode = permissions(options["mode"])
+        except ValueError as error:
+            raise AnsibleActionFail("fleet_report: %s." % error) from None
+        found = {host: _registered(task_vars, host, options["variable"]) for host in hosts}
+        if found and not any(found.values()):
+            message = "No host has registered a variable %r: name the one given to register in the task before."
+            raise AnsibleActionFail(message % options["variable"])
+        document = fleet_document(found)
         table = render_table(HEADS, table_rows(document))
         trouble = unreadable_lines(document)
         Display().display("\n".join(["", *table, *([""] if trouble else []), *trouble, ""]))
         result.update(changed=False, table=table, summary=document["summary"])
         if options["dest"]:
-            result.update(self._write(document, options["dest"], options["mode"]))
+            result.update(self._write(document, options["dest"], mode))
         return result
 
     def _write(self, document, dest, mode):
         text = json.dumps(document, indent=2, sort_keys=True) + "\n"
         try:
-            before = write_if_changed(dest, text, mode=mode, write=not self._task.check_mode)
-        except (OSError, ValueError) as error:
-            raise AnsibleActionFail("The fleet's document could not be written to %s: %s." % (dest, error)) from error
-        answer = {"dest": dest, "changed": before != text}
+            before, changed = write_if_changed(dest, text, mode=mode, write=not self._task.check_mode)
+        except OSError as error:
+            message = (
+                "The fleet's document could not be written to %s: %s. Name a file in a directory that you may write to."
+            )
+            raise AnsibleActionFail(message % (dest, (error.strerror or str(error)).lower())) from None
+        answer = {"dest": dest, "changed": changed}
         if self._task.diff:
-            answer["diff"] = {
-                "before": _summary_text(before),
-                "after": _summary_text(text),
-                "before_header": dest,
-                "after_header": dest,
-            }
+            heads = {"before_header": dest, "after_header": dest}
+            answer["diff"] = {"before": _summary_text(before), "after": _summary_text(text), **heads}
         return answer
 
 
 def _registered(task_vars, host, variable):
     """What a host has registered, without templating it: results of a large fleet are large."""
-    try:
-        value = task_vars["hostvars"].raw_get(host).get(variable)
-    except KeyError:
-        return None
+    if host not in task_vars["hostvars"]:
+        raise AnsibleActionFail("hosts: there is no host %r in the inventory." % host)
+    value = task_vars["hostvars"].raw_get(host).get(variable)
     return value if isinstance(value, dict) else None
 
 

@@ -30,7 +30,7 @@ options:
       - The root of the file system to look at. Another one than V(/) is that of a container seen from its host, such as
         C(/proc/4711/root), or of a mounted disk.
       - All paths in options and results are those seen from inside this root.
-    type: path
+    type: str
     default: /
   search_paths:
     description:
@@ -174,7 +174,7 @@ installations:
       type: str
       sample: 26.7.1
     version_source:
-      description: Whether a conda record tells the version, or only the metadata in site-packages (V(dist-info)).
+      description: Whether the name of a record tells the version, or only the metadata in site-packages (V(dist-info)).
       type: str
       choices: [record, dist-info]
       sample: record
@@ -203,7 +203,10 @@ installations:
           type: bool
           sample: true
     owner:
-      description: The user who owns the prefix or program; a number where nobody has that number any more.
+      description:
+        - The user who owns the prefix or program; a number where nobody has that number any more.
+        - For another O(root) than V(/) only that root's own passwd file is asked, so users of a directory service are
+          numbers there.
       type: str
       sample: root
     group:
@@ -342,10 +345,10 @@ environments:
           type: str
           sample: pip
     frozen:
-      description: As RV(installations[].frozen).
+      description: As RV(installations[].frozen), V(null) where it is not frozen.
       type: dict
     created:
-      description: When it was made, in UTC, if conda (25.11 and later) wrote it down.
+      description: When it was made, in UTC; V(null) unless conda wrote it down, as 25.11 and later do.
       type: str
       sample: "2026-11-22T09:00:00Z"
     modified:
@@ -365,7 +368,7 @@ environments:
           type: str
           sample: /opt/conda/bin/conda install -y numpy
         tool_version:
-          description: The version that the tool wrote into the section. Micromamba always writes 3.8.0.
+          description: The version that the tool wrote into the section, if it did. Micromamba always writes 3.8.0.
           type: str
           sample: 26.7.1
     revisions:
@@ -524,10 +527,18 @@ package_caches:
       type: str
       sample: ext4
     used_by:
-      description: The installations, and users with settings of their own, whose configuration names it.
+      description: Whose configuration names it.
       type: list
-      elements: str
-      sample: [/opt/conda, "/opt/conda for alice"]
+      elements: dict
+      contains:
+        installation:
+          description: The base prefix.
+          type: str
+          sample: /opt/conda
+        user:
+          description: The user with settings of their own; V(null) for all others.
+          type: str
+          sample: alice
     size:
       description: What it takes on disk; its C(own_bytes) are in use by no environment.
       returned: when O(gather) has V(sizes)
@@ -580,7 +591,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import Options, ScanError, scan
 
 ARGUMENT_SPEC = {
-    "root": {"type": "path", "default": "/"},
+    "root": {"type": "str", "default": "/"},
     "search_paths": {"type": "list", "elements": "str", "default": []},
     "exclude": {"type": "list", "elements": "str", "default": []},
     "users": {"type": "list", "elements": "str"},

@@ -17,6 +17,13 @@ description:
   - Hosts whose rows are equal are merged, as in C(gpu[01-32]).
   - Below the table stands what could not be read on which hosts, the first twenty.
   - Hosts that failed or could not be reached have a row too, with the reason.
+  - The table counts environments without the base prefix itself; all numbers of RV(summary) and of the document
+    include it.
+  - The document in O(dest) holds C(schema), its name and version, C(summary), which is RV(summary), and C(hosts), a map
+    from host to what M(labfleet.conda.conda_info) returned there, less C(seconds) and C(files_opened), with a C(status)
+    that is V(ok), V(incomplete) where the time limit ended the look, V(failed) or V(unreachable). Hosts of the last two
+    have only C(status) and C(message).
+  - The document is about the hosts of this run. A run with C(--limit) replaces it with a part.
   - Runs on the control node only. Use it once per run, with C(run_once).
 extends_documentation_fragment:
   - labfleet.conda._attributes
@@ -54,9 +61,9 @@ options:
     type: path
   mode:
     description:
-      - The permissions of O(dest), octal. The document tells much about the hosts, so only its owner may read it by
-        default.
-    type: str
+      - The permissions of O(dest), octal, as a number (V(0640)) or a text (V("0640")).
+      - The document tells much about the hosts, so only its owner may read it by default.
+    type: raw
     default: "0600"
 seealso:
   - module: labfleet.conda.conda_info

@@ -34,16 +34,20 @@ def fleet_document(results: t.Mapping[str, t.Mapping[str, t.Any] | None]) -> dic
 def _host(result: t.Mapping[str, t.Any] | None) -> dict[str, t.Any]:
     if result is None:
         return {"status": "failed", "message": "the host gave no result"}
-    if result.get("unreachable"):
-        return {"status": "unreachable", "message": _one_line(result.get("msg"))}
     if "installations" not in result:
-        return {"status": "failed", "message": _one_line(result.get("msg"))}
+        status = "unreachable" if result.get("unreachable") else "failed"
+        return {"status": status, "message": _message(result)}
     kept = {key: value for key, value in result.items() if key not in _VOLATILE and not key.startswith("_")}
     return {"status": "ok" if result.get("complete") else "incomplete", **kept}
 
 
-def _one_line(message: t.Any) -> str:
-    return " ".join(str(message or "no reason was given").split())
+def _message(result: t.Mapping[str, t.Any]) -> str:
+    """Why a host gave nothing, in one line: ansible-core's message, and what the interpreter said if it never ran."""
+    message = " ".join(str(result.get("msg") or "no reason was given").split())
+    while message.startswith(("Task failed: ", "Action failed: ")):
+        message = message.partition(": ")[2]
+    said = str(result.get("module_stderr") or "").strip().splitlines()
+    return "%s (%s)" % (message, said[-1].strip()) if said else message
 
 
 def _summary(hosts: t.Mapping[str, t.Mapping[str, t.Any]]) -> dict[str, t.Any]:

@@ -13,40 +13,53 @@ import os
 import tempfile
 
 
-def write_if_changed(path: str, text: str, *, mode: str, write: bool = True) -> str | None:
-    """Write a text file unless it already holds the text.
+def permissions(mode: int | str) -> int:
+    """The permissions that an option means: a number as YAML has read it (0644), or a text of octal digits ("0644").
+
+    :raises ValueError: it is neither.
+    """
+    try:
+        number = mode if isinstance(mode, int) and not isinstance(mode, bool) else int(str(mode), 8)
+    except ValueError:
+        number = -1
+    if not 0 <= number <= 0o7777:
+        raise ValueError("mode %r is no octal number from 0000 to 7777, such as 0600" % (mode,))
+    return number
+
+
+def write_if_changed(path: str, text: str, *, mode: int, write: bool = True) -> tuple[str | None, bool]:
+    """Write a text file unless it already holds the text with these permissions.
 
     :param path: the file; its directory must exist.
     :param text: the new content.
-    :param mode: its permissions, octal.
+    :param mode: its permissions.
     :param write: whether to write at all (not in check mode).
-    :returns: the content before; None where there was no such file.
+    :returns: the content before, None where there was no such file, and whether something changes.
     :raises OSError: it cannot be read or written.
-    :raises ValueError: the mode is no octal number.
     """
     try:
-        permissions = int(mode, 8)
-    except ValueError as error:
-        raise ValueError("mode %r is no octal number, such as 0600" % mode) from error
-    try:
         with open(path, encoding="utf-8", errors="replace") as stream:
-            before = stream.read()
+            before, present = stream.read(), os.fstat(stream.fileno()).st_mode & 0o7777
     except FileNotFoundError:
-        before = None
-    if before == text or not write:
-        return before
+        before, present = None, None
+    changed = (before, present) != (text, mode)
+    if not changed or not write:
+        return before, changed
+    if before == text:
+        os.chmod(path, mode)
+        return before, True
     handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path) or ".", prefix="." + os.path.basename(path))
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
-        os.chmod(temporary, permissions)
+        os.chmod(temporary, mode)
         os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)
         raise
-    return before
+    return before, True
 
 
-__all__ = ("write_if_changed",)
+__all__ = ("permissions", "write_if_changed")

@@ -106,14 +106,13 @@ class Configurations:
         """All package caches that any configuration names."""
         return {path for item in self._all() for path in item.package_caches}
 
-    def users_of_cache(self, path: str) -> t.List[str]:
-        """Which installations, and users with settings of their own, name a package cache."""
-        names = set()
-        for item in self._all():
-            if path in item.package_caches:
-                prefix = t.cast(str, item.installation.prefix)
-                names.add(prefix if item.user is None else "%s for %s" % (prefix, item.user))
-        return sorted(names)
+    def users_of_cache(self, path: str) -> t.List[t.Dict[str, t.Optional[str]]]:
+        """Which installations, for everybody (None) or for users with settings of their own, name a package cache."""
+        return [
+            {"installation": item.installation.prefix, "user": item.user}
+            for item in self._all()
+            if path in item.package_caches
+        ]
 
     def solver_of(self, installation: Installation) -> t.Optional[t.Dict[str, t.Any]]:
         """The solver in force for users without own files; None for other kinds than conda."""

@@ -158,7 +158,7 @@ class Result:
                 users = self.configurations.users_of_cache(path)
                 if directory.path in self._caches:
                     entry = self._caches[directory.path]
-                    entry["used_by"] = sorted({*entry["used_by"], *users})
+                    entry["used_by"] += [user for user in users if user not in entry["used_by"]]
                     return
                 status = directory.status()
                 mount = self.survey.root.mount_of(directory.path)

@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 import time
@@ -73,9 +72,9 @@ def scan(options: Options) -> t.Dict[str, t.Any]:
 def _check(options: Options) -> None:
     if not sys.platform.startswith(("linux", "darwin")):
         raise ScanError("labfleet.conda reads Linux and macOS hosts only; this host is %s." % sys.platform)
-    for name in ("search_paths", "exclude"):
-        for path in getattr(options, name):
-            if not os.path.isabs(path):
+    for name, paths in (("root", [options.root]), ("search_paths", options.search_paths), ("exclude", options.exclude)):
+        for path in paths:
+            if not path.startswith("/"):
                 message = "%s: %r is no absolute path. Write it from / on, as seen inside the root."
                 raise ScanError(message % (name, path))
     for text in [options.root, *options.search_paths, *options.exclude, *(options.users or ())]:

@@ -109,9 +109,8 @@ class Survey:
 
     def with_share(self, path: str, look: t.Callable[[], None]) -> None:
         """Look at what belongs to one home, and drain the work list, within a tenth of the time that is left."""
-        if self.root.deadline is not None:
-            now = time.monotonic()
-            self.root.share_deadline = now + max(MIN_SHARE_SECONDS, (self.root.deadline - now) / 10)
+        now = time.monotonic()
+        self.root.share_deadline = now + max(MIN_SHARE_SECONDS, ((self.root.deadline or now) - now) / 10)
         try:
             look()
             self.drain()
@@ -276,7 +275,13 @@ class Survey:
         """
         try:
             with self.root.directory(path) as directory:
-                entries = directory.entries()
+                try:
+                    entries = directory.entries()
+                except Unreadable as error:
+                    self.report.add_error(error)
+                    names = places.KNOWN_NAMES if directory.has(".") else ()
+                    self._work += [("prefix", directory.join(name), found_by) for name in names]
+                    return None if names else set()
                 for name, kind in entries:
                     if kind == "directory":
                         self._hint_child(directory, name, found_by)
@@ -287,9 +292,7 @@ class Survey:
             return set()
         except Unreadable as error:
             self.report.add_error(error)
-            for name in places.KNOWN_NAMES:
-                self.add("prefix", path + "/" + name, found_by)
-            return None
+            return set()
 
     def _hint_child(self, directory: Directory, name: str, found_by: str) -> None:
         try:

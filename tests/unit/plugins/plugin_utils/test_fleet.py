@@ -20,7 +20,7 @@ from ansible_collections.labfleet.conda.plugins.plugin_utils._fleet import (
     unreadable_lines,
 )
 from ansible_collections.labfleet.conda.plugins.plugin_utils._host_names import merge_host_names
-from ansible_collections.labfleet.conda.plugins.plugin_utils._output import write_if_changed
+from ansible_collections.labfleet.conda.plugins.plugin_utils._output import permissions, write_if_changed
 from ansible_collections.labfleet.conda.plugins.plugin_utils._table import render_table
 
 
@@ -201,23 +201,46 @@ def test_a_table_is_aligned_and_cannot_be_disturbed_by_what_it_shows():
 
 def test_a_file_is_replaced_at_once_and_only_when_it_changes(tmp_path):
     path = str(tmp_path / "fleet.json")
-    assert write_if_changed(path, "a", mode="0600", write=False) is None
+    assert write_if_changed(path, "a", mode=0o600, write=False) == (None, True)
     assert not os.path.exists(path)
-    assert write_if_changed(path, "a", mode="0640") is None
+    assert write_if_changed(path, "a", mode=0o640) == (None, True)
     assert os.stat(path).st_mode & 0o777 == 0o640
     inode = os.stat(path).st_ino
-    assert write_if_changed(path, "a", mode="0600") == "a"
-    assert os.stat(path).st_ino == inode
-    assert write_if_changed(path, "b", mode="0600") == "a"
+    assert write_if_changed(path, "a", mode=0o640) == ("a", False)
+    assert write_if_changed(path, "a", mode=0o600, write=False) == ("a", True)
+    assert os.stat(path).st_mode & 0o777 == 0o640
+    assert write_if_changed(path, "a", mode=0o600) == ("a", True)
+    assert (os.stat(path).st_ino, os.stat(path).st_mode & 0o777) == (inode, 0o600)
+    assert write_if_changed(path, "b", mode=0o600) == ("a", True)
     assert (tmp_path / "fleet.json").read_text() == "b" and os.listdir(str(tmp_path)) == ["fleet.json"]
 
 
 def test_a_file_that_cannot_be_written_is_left_as_it_was(tmp_path):
     with pytest.raises(OSError):
-        write_if_changed(str(tmp_path / "nowhere" / "x"), "a", mode="0600")
-    with pytest.raises(ValueError, match="no octal number"):
-        write_if_changed(str(tmp_path / "x"), "a", mode="rw")
+        write_if_changed(str(tmp_path / "nowhere" / "x"), "a", mode=0o600)
     assert os.listdir(str(tmp_path)) == []
+
+
+@pytest.mark.parametrize("mode, number", [("0640", 0o640), ("640", 0o640), (0o640, 0o640), (420, 0o644)])
+def test_permissions_are_meant_as_yaml_has_read_them(mode, number):
+    assert permissions(mode) == number
+
+
+@pytest.mark.parametrize("mode", ["rw", "9", -1, 0o10000, "10000", True, None])
+def test_what_are_no_permissions_is_refused(mode):
+    with pytest.raises(ValueError, match="octal number"):
+        permissions(mode)
+
+
+def test_why_a_host_gave_nothing_is_told_without_repetition():
+    document = fleet_document(
+        {
+            "a": {"unreachable": True, "msg": "Task failed: Failed to connect"},
+            "b": {"failed": True, "msg": "No start of json char found", "module_stderr": "x\npython3.13: not found\n"},
+        }
+    )
+    assert document["hosts"]["a"]["message"] == "Failed to connect"
+    assert document["hosts"]["b"]["message"] == "No start of json char found (python3.13: not found)"
 
 
 def test_the_document_is_json():

@@ -377,7 +377,7 @@ def test_the_package_caches(host):
         "/shared/pkgs",
     ]
     shared = result["package_caches"][2]
-    assert shared["used_by"] == ["/opt/conda for alice"]
+    assert shared["used_by"] == [{"installation": "/opt/conda", "user": "alice"}]
     assert shared["size"]["inodes"] == 1 and shared["size"]["complete"]
 
 
@@ -433,6 +433,10 @@ def test_owners_who_have_gone_are_numbers(host, as_root):
     "options, message",
     [
         ({"root": "/nowhere"}, "cannot be looked at: no such file or directory"),
+        ({"root": ""}, "root: '' is no absolute path"),
+        ({"root": "srv/x"}, "no absolute path"),
+        ({"root": "/x\0"}, "zero byte"),
+        ({"time_limit": float("inf")}, "at most 86400"),
         ({"search_paths": ["groups"]}, "no absolute path"),
         ({"exclude": ["../x"]}, "no absolute path"),
         ({"depth": -1}, "between 0 and 50"),

@@ -46,7 +46,6 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._users impo
         ("anaconda --token abc upload", "anaconda --token %s upload" % MASK),
         ("anaconda --api-key=abc upload", "anaconda --api-key=%s upload" % MASK),
         ("['https://host/t/tk-1/c', 'b']", "['https://host/t/%s/c', 'b']" % MASK),
-        ("/t/tk-123/channel", "/t/%s/channel" % MASK),
         ("HTTPS://User:Pw@Host/", "HTTPS://%s@Host/" % MASK),
     ],
 )
