@@ -359,7 +359,7 @@ def test_nobody_crowds_out_what_is_told_about_others(lab):
 
 def test_a_users_link_does_not_change_what_is_told_of_anothers_environment(lab, as_root):
     alice = lab.user("alice", 1001)
-    prefix = lab.environment(alice + "/work/env", ("python-3.12.1-0",), "==> 1 <==\n# update specs: ['python']\n")
+    prefix = lab.environment(alice + "/lab/env", ("python-3.12.1-0",), "==> 1 <==\n# update specs: ['python']\n")
     for path in ("", "/conda-meta", "/conda-meta/history"):
         os.chown(lab.path(prefix + path), 1001, 1001)
     os.chmod(lab.path(prefix + "/conda-meta"), 0o711)

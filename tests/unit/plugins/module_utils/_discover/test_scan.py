@@ -145,13 +145,13 @@ def test_the_history_of_an_environment_leads_to_its_base_and_that_to_its_other_e
 def test_the_envs_dirs_of_a_condarc_are_looked_at(host, as_root):
     home = host.user("alice", 1001)
     host.environment("/opt/conda", BASE)
-    host.write(home + "/.condarc", "envs_dirs:\n  - ~/work/envs\n  - /fast/envs\n")
-    host.environment(home + "/work/envs/a", history=None)
+    host.write(home + "/.condarc", "envs_dirs:\n  - ~/lab/envs\n  - /fast/envs\n")
+    host.environment(home + "/lab/envs/a", history=None)
     host.environment("/fast/envs/b")
-    for prefix in (home + "/work/envs/a", "/fast/envs/b"):
+    for prefix in (home + "/lab/envs/a", "/fast/envs/b"):
         os.chown(host.path(prefix), 1001, 1001)
     result = look(host)
-    assert {"/fast/envs/b", home + "/work/envs/a"} <= set(prefixes(result))
+    assert {"/fast/envs/b", home + "/lab/envs/a"} <= set(prefixes(result))
     assert {item["name"] for item in result["environments"]} == {"a", "b", "base"}
 
 
@@ -494,12 +494,12 @@ def test_an_environment_behind_a_link_has_its_name_and_its_installation(host):
     host.environment("/opt/conda", BASE)
     host.environment("/scratch/alice/tr")
     host.link(home + "/.conda/envs/train", "/scratch/alice/tr")
-    host.write("/etc/conda/condarc", "envs_dirs: [/work/envs]\n")
-    host.link("/work", "/mnt/work")
-    host.environment("/mnt/work/envs/e1")
+    host.write("/etc/conda/condarc", "envs_dirs: [/lab/envs]\n")
+    host.link("/lab", "/mnt/lab")
+    host.environment("/mnt/lab/envs/e1")
     host.write(home + "/.condarc", "{}\n")
     found = {item["prefix"]: item for item in look(host)["environments"]}
-    assert (found["/mnt/work/envs/e1"]["name"], found["/mnt/work/envs/e1"]["installation"]) == ("e1", "/opt/conda")
+    assert (found["/mnt/lab/envs/e1"]["name"], found["/mnt/lab/envs/e1"]["installation"]) == ("e1", "/opt/conda")
 
 
 def test_an_envs_directory_that_no_conda_knows_gives_no_name(host):
