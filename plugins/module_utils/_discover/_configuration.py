@@ -98,8 +98,10 @@ class Configurations:
         for item in self._all():
             prefix = t.cast(str, item.installation.prefix)
             for path in item.environment_directories:
-                for name in {path, self._survey.directories.get(path, path)}:
-                    found.setdefault(name, []).append((item.user, prefix))
+                found.setdefault(path, []).append((item.user, prefix))
+                real = self._survey.directories.get(path, path)
+                if real != path:
+                    found.setdefault(real, []).append((item.user, prefix))
         return found
 
     def cache_paths(self) -> t.Set[str]:

@@ -16,7 +16,6 @@ import typing as t
 MASK = "********"
 
 # All patterns take linear time: a lookbehind lets each start only once within a run of the characters it repeats.
-
 # What is looked at as one for a password: up to white space, or to the next URL of a list.
 _WORD = re.compile(r"\S(?:(?![,;|'\"](?:https?|ftp|file)://)\S)*", re.ASCII)
 # Where user information can start: an authority, or a name and a colon. A name below / is a part of a path, a colon
@@ -27,11 +26,10 @@ _USER_START = re.compile(
     re.IGNORECASE,
 )
 _ENCODED_USER_START = re.compile(r"%2F%2F|%3A(?!%2F%2F)", re.IGNORECASE)
-_DOTTED_HOST = r"(?:localhost|(?:[\w-]+\.)+[A-Za-z][\w-]*|[0-9]+(?:\.[0-9]+){3}|\[[^\]/\s]*\])(?::[0-9]*)?"
+_DOTTED_HOST = r"(?:localhost|(?:[\w-]+\.)+[A-Za-z][\w-]*|[0-9]+(?:\.[0-9]+){3}|\[[\w:.%-]*\])(?::[0-9]*)?"
 _HOST = re.compile(_DOTTED_HOST)
 # The one user whose name is known to be no secret: git+ssh://git@host/project@revision.
 _GIT_USER = re.compile(r"git@" + _DOTTED_HOST + r"(?=[/?#]|$)")
-
 # A token stands as /t/TOKEN/ anywhere below the host (conda/common/url.py, split_anaconda_token). Below a path on
 # disk, t is a directory like any other: only what starts with an authority or with the name of a host is a URL.
 _URL = re.compile(
@@ -62,8 +60,6 @@ _OPTION = re.compile(
     r"(" + _JOINED + r"|(?:\\.|[^\s'\"]|" + _INNER_QUOTE + r")+)",
     re.IGNORECASE,
 )
-_SIGNS = ("token", "pass", "secret", "key", "auth", "pwd", "sig", "credential", "bearer")
-
 _SECRET_NAME = re.compile(
     r"(?:^|[_.-])(?:(?:auth)?tokens?|passwords?|passwd|passphrase|pass|pwd|secrets?|auth|authorization|bearer"
     r"|credentials?|(?:api|access|private)[_-]?key)[0-9]*(?:$|[_.-])|password$",
@@ -77,18 +73,25 @@ _LONE_SURROGATE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 
 def mask_text(text: str) -> str:
     """Mask tokens and passwords of the URLs, options and headers in a text; everything else stays as it is."""
-    # Most texts hold none of the signs, and are left at once.
     if "@" in text or "%" in text:
         text = _WORD.sub(_mask_user, text)
     if "/t/" in text:
         text = _URL.sub(lambda match: _TOKEN.sub(r"\1" + MASK, match.group()), text)
     if "%" in text:
         text = _ENCODED_TOKEN.sub(r"\1" + MASK, text)
-    if "=" in text or ":" in text or "-" in text or " " in text or "\t" in text:
-        lower = text.lower()
-        if any(sign in lower for sign in _SIGNS):
-            text = _OPTION.sub(_mask_value, _PARAMETER.sub(_mask_value, text))
+    if _may_name_secret(text):
+        text = _OPTION.sub(_mask_value, _PARAMETER.sub(_mask_value, text))
     return text
+
+
+def _may_name_secret(text: str) -> bool:
+    # Most texts do not, and need no pattern.
+    if not ("=" in text or " " in text or ":" in text or "," in text or "\t" in text or "\n" in text or "\r" in text):
+        return False
+    low = text.lower()
+    if "token" in low or "pass" in low or "secret" in low or "key" in low or "auth" in low or "sig" in low:
+        return True
+    return "pwd" in low or "credential" in low or "bearer" in low
 
 
 def _mask_user(match: t.Match[str]) -> str:
@@ -101,10 +104,18 @@ def _mask_user(match: t.Match[str]) -> str:
     end = word.rfind("@")
     for start in _USER_START.finditer(word, 0, max(end, 0)):
         if start.group("slashes") is None:
-            return word[: start.start()] + MASK + word[end:]
+            return _cut(word, start.start(), end)
         if _is_user(word, start, end):
-            return word[: start.start("authority")] + MASK + word[end:]
+            return _cut(word, start.start("authority"), end)
     return word
+
+
+def _cut(word: str, begin: int, end: int) -> str:
+    """A word with what is between masked; if the @ at the end may be one within a token, what follows it as well."""
+    rest = word[end:]
+    if word.find("/t/", begin, end) >= 0 or word.find("=", begin, end) >= 0:
+        rest = re.sub(r"@[^'\"]*", "@" + MASK, rest, count=1)
+    return word[:begin] + MASK + rest
 
 
 def _is_user(word: str, start: t.Match[str], end: int) -> bool:
