@@ -21,7 +21,7 @@ _WORD = re.compile(r"\S(?:(?![,;|'\"](?:https?|ftp|file)://)\S)*", re.ASCII)
 # Where user information can start: an authority, or a name and a colon. A name below / is a part of a path, a colon
 # before / separates paths, and two colons stand between the channel and the package of a match spec.
 _USER_START = re.compile(
-    r"(?P<slashes>:?/{2,})(?P<authority>[^/?#]*)"
+    r"(?P<slashes>:?/{2,})(?P<authority>[^/]*)"
     r"|(?<![^:@=,;|'\"()\[\]{}<>])[^/:@=,;|'\"()\[\]{}<>]+(?::(?![:/])|%3A(?!%2F))",
     re.IGNORECASE,
 )
@@ -44,7 +44,7 @@ _LONG = r"(?:token|password|passwd|passphrase|secret|credentials?|signature|(?:a
 _SHORT = r"(?:auth|bearer|key|pass|pwd|sig)"
 # A value: a quoted one with what is joined to it, as a shell does, or up to white space or to the quote around it all.
 _QUOTED = r"(?:'[^']*(?:'|\Z)|\"(?:\\[\s\S]|[^\"\\])*(?:\"|\\?\Z))"
-_JOINED = _QUOTED + r"(?:" + _QUOTED + r"|[^\s'\",;)\]}&#])*"
+_JOINED = _QUOTED + r"(?:" + _QUOTED + r"|[^\s'\",;:)\]}])*"
 _INNER_QUOTE = r"['\"](?![\s'\",;:)\]}]|\Z)"
 _PARAMETER = re.compile(
     r"([?&;#](?:[\w.%-]*" + _LONG + r"|(?:[\w.%-]*[_.-])?" + _SHORT + r")=)"
@@ -125,7 +125,7 @@ def _is_user(word: str, start: t.Match[str], end: int) -> bool:
         if _GIT_USER.match(word, start.start("authority")):
             return False
         return start.group("slashes") == "://" or ":" in authority
-    # The @ stands behind a / ? or #: a path may hold it, and so may a password. A host and its port tell a path.
+    # The @ stands behind a /: a path may hold it, and so may a password. A host and its port tell a path.
     return ":" in authority and not _HOST.fullmatch(authority)
 
 
