@@ -90,6 +90,8 @@ notes:
     directory service keeps others elsewhere, name them with O(users) or O(search_paths).
   - A standalone micromamba or pixi program carries no record of its version. Since nothing is run, its version is then
     unknown (V(null)).
+  - With V(records) in O(gather), a record is told when all but its lists of files can be read. Whether these lists, and
+    the files themselves, are intact is not looked at.
   - Without V(records) in O(gather), a Python package that pip installed in the very version that a conda record
     of the same name has is not noticed.
 seealso:
