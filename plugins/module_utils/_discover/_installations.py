@@ -80,20 +80,19 @@ def judge_installations(
     :param survey: what was found so far.
     :param known: the judgement on each environment, kept by the caller from one call to the next.
     """
-    owned: t.Dict[int, int] = {}
     for identity, environment in list(survey.environments.items()):
-        kind = _kind_of(environment)
-        owned[environment.uid] = owned.get(environment.uid, 0) + bool(kind)
         if identity in known:
             continue
-        if environment.uid != 0 and owned[environment.uid] > MAX_INSTALLATIONS_OF_A_USER:
-            reason = (
-                "its owner has more than %d installations, this one was not looked at" % MAX_INSTALLATIONS_OF_A_USER
-            )
-            survey.report.add(environment.prefix, reason)
-            known[identity] = None
+        known[identity] = None
+        kind = _kind_of(environment)
+        if kind is None:
+            continue
+        owned = sum(item is not None and item.uid == environment.uid for item in known.values())
+        if environment.uid != 0 and owned >= MAX_INSTALLATIONS_OF_A_USER:
+            reason = "its owner has more than %d installations, this one was not looked at"
+            survey.report.add(environment.prefix, reason % MAX_INSTALLATIONS_OF_A_USER)
         else:
-            known[identity] = _in_environment(survey, environment, kind) if kind else None
+            known[identity] = _in_environment(survey, environment, kind)
     found = [installation for installation in known.values() if installation is not None]
     taken = {installation.prefix for installation in found}
     found += _mamba_roots(survey, taken)

@@ -92,9 +92,6 @@ class Root:
         own = len(parts) == 4 and parts[1] == "proc" and parts[2].isdigit() and parts[3] == "root"
         return int(parts[2]) if own else None
 
-    def close(self) -> None:
-        os.close(self._descriptor)
-
     def directory(self, path: str) -> Directory:
         """Open a directory by its absolute path; raises as Directory.directory does."""
         self.check_time(path)

@@ -346,6 +346,22 @@ def test_more_environments_than_anybody_has_are_not_told(lab, as_root, monkeypat
     assert sum("more than 5 environments" in reason for reason in reasons(result).values()) == 4
 
 
+def test_more_installations_than_anybody_has_are_not_judged_and_environments_are_no_installations(
+    lab, as_root, monkeypatch
+):
+    from ansible_collections.labfleet.conda.plugins.module_utils._discover import _installations
+
+    monkeypatch.setattr(_installations, "MAX_INSTALLATIONS_OF_A_USER", 3)
+    for number in range(5):
+        for name, packages in (("base%d", BASE), ("env%d", ("zlib-1-0",))):
+            prefix = lab.environment(lab.home + "/" + name % number, packages)
+            os.chown(lab.path(prefix), 4711, 4711)
+    result = look(lab)
+    assert len(result["installations"]) == 1 + 3 and len(result["environments"]) == 1 + 10
+    told = [path for path, reason in reasons(result).items() if "more than 3 installations" in reason]
+    assert len(told) == 2 and all("/base" in path for path in told)
+
+
 def test_nobody_crowds_out_what_is_told_about_others(lab):
     other = lab.user("zoe", 1003)
     lab.write(other + "/.condarc", "a: [\n")
