@@ -10,10 +10,10 @@ import datetime
 import json
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.labfleet.conda.plugins.plugin_utils._advisories import age_days, load
+from ansible_collections.labfleet.conda.plugins.plugin_utils._control_node import ControlNodeAction
 from ansible_collections.labfleet.conda.plugins.plugin_utils._osv import Refresh, as_text
 from ansible_collections.labfleet.conda.plugins.plugin_utils._osv_source import opened, shown
 from ansible_collections.labfleet.conda.plugins.plugin_utils._output import permissions, write_if_changed
@@ -21,12 +21,7 @@ from ansible_collections.labfleet.conda.plugins.plugin_utils._output import perm
 MAX_NAMED = 100
 
 
-class ActionModule(ActionBase):
-    TRANSFERS_FILES = False
-    _requires_connection = False
-    _supports_check_mode = True
-    _supports_async = False
-
+class ActionModule(ControlNodeAction):
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
         _unused, options = self.validate_argument_spec(

@@ -11,13 +11,13 @@ import os
 import time
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.labfleet.conda.plugins.plugin_utils._advisories import AdvisoryError, load
 from ansible_collections.labfleet.conda.plugins.plugin_utils._answer import answer_lines
 from ansible_collections.labfleet.conda.plugins.plugin_utils._ask import QuestionError, ask
 from ansible_collections.labfleet.conda.plugins.plugin_utils._audit_document import audit_document, read_document
+from ansible_collections.labfleet.conda.plugins.plugin_utils._control_node import ControlNodeAction
 from ansible_collections.labfleet.conda.plugins.plugin_utils._host_result import SEEN, registered
 from ansible_collections.labfleet.conda.plugins.plugin_utils._output import permissions, write_if_changed
 from ansible_collections.labfleet.conda.plugins.plugin_utils._packages import hosts_not_covered
@@ -39,12 +39,7 @@ ARGUMENT_SPEC = {
 }
 
 
-class ActionModule(ActionBase):
-    TRANSFERS_FILES = False
-    _requires_connection = False
-    _supports_check_mode = True
-    _supports_async = False
-
+class ActionModule(ControlNodeAction):
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
         _unused, options = self.validate_argument_spec(

@@ -10,7 +10,6 @@ import json
 import os
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.labfleet.conda.plugins.plugin_utils._audit_report import (
@@ -18,6 +17,7 @@ from ansible_collections.labfleet.conda.plugins.plugin_utils._audit_report impor
     SEVERITIES,
     Report,
 )
+from ansible_collections.labfleet.conda.plugins.plugin_utils._control_node import ControlNodeAction
 from ansible_collections.labfleet.conda.plugins.plugin_utils._host_result import registered
 from ansible_collections.labfleet.conda.plugins.plugin_utils._output import permissions
 
@@ -37,12 +37,7 @@ ARGUMENT_SPEC = {
 }
 
 
-class ActionModule(ActionBase):
-    TRANSFERS_FILES = False
-    _requires_connection = False
-    _supports_check_mode = True
-    _supports_async = False
-
+class ActionModule(ControlNodeAction):
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
         _unused, options = self.validate_argument_spec(

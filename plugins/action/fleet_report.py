@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+from ansible_collections.labfleet.conda.plugins.plugin_utils._control_node import ControlNodeAction
 from ansible_collections.labfleet.conda.plugins.plugin_utils._fleet import (
     HEADS,
     fleet_document,
@@ -23,12 +23,7 @@ from ansible_collections.labfleet.conda.plugins.plugin_utils._output import perm
 from ansible_collections.labfleet.conda.plugins.plugin_utils._table import render_table
 
 
-class ActionModule(ActionBase):
-    TRANSFERS_FILES = False
-    _requires_connection = False
-    _supports_check_mode = True
-    _supports_async = False
-
+class ActionModule(ControlNodeAction):
     def run(self, tmp=None, task_vars=None):
         result = super().run(tmp, task_vars)
         _unused, options = self.validate_argument_spec(

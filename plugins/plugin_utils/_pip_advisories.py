@@ -18,12 +18,12 @@ from ansible_collections.labfleet.conda.plugins.plugin_utils._advisories import 
     normalize,
     silenced,
 )
+from ansible_collections.labfleet.conda.plugins.plugin_utils._gates import SEVERITIES
 from ansible_collections.labfleet.conda.plugins.plugin_utils._pip_version import InvalidVersion, Version
 
 if t.TYPE_CHECKING:
     from ansible_collections.labfleet.conda.plugins.plugin_utils._vex import Statement
 
-SEVERITIES = ("info", "low", "medium", "high", "critical")
 _MAX_STEPS = 100
 
 _Map = dict[str, t.Any]

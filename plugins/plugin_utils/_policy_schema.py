@@ -12,9 +12,10 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.labfleet.conda.plugins.plugin_utils._gates import SEVERITIES
+
 # From the lowest to the highest; a higher layer replaces what a lower one sets. "default" is KEYS below.
 LAYERS = ("base", "platform", "user")
-SEVERITIES = ("info", "low", "medium", "high", "critical")
 # For a map of rules: not at all; with the rule's own severity, whatever a lower layer says.
 OFF, ON = "off", "on"
 

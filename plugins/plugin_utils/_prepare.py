@@ -43,7 +43,8 @@ def prepare(options: t.Mapping[str, t.Any], *, host: str, groups: t.Iterable[str
     :raises AdvisoryError: the advisories, or the VEX documents, cannot be used.
     """
     layers = options.get("policy") or {}
-    merged = _policy.merge_layers(layers, _known_rules() if _says_something(layers) else None)
+    # ansible-core compiles the code of collections in every run: who has no policy is spared that of all rules.
+    merged = _policy.merge_layers(layers, _policy.known_rules() if _says_something(layers) else None)
     data = _advisories.load(options.get("advisories"))
     statements = _vex.load_vex(options.get("vex") or ())
     return Preparation(
@@ -60,16 +61,6 @@ def prepare(options: t.Mapping[str, t.Any], *, host: str, groups: t.Iterable[str
 
 def _says_something(layers: t.Any) -> bool:
     return not isinstance(layers, t.Mapping) or any(layers.values())
-
-
-def _known_rules() -> set[str]:
-    """The identifiers of all rules.
-
-    ansible-core compiles the code of collections in every run, so who has no policy is spared that of all rules.
-    """
-    from ansible_collections.labfleet.conda.plugins.module_utils._audit._catalogue import RULES
-
-    return {rule.id for rule in RULES}
 
 
 def finish(result: _Map, preparation: Preparation, *, minimum_severity: str) -> None:

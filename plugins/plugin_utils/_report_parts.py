@@ -13,8 +13,10 @@ import json
 import re
 import typing as t
 
+from ansible_collections.labfleet.conda.plugins.plugin_utils._gates import SEVERITIES as MILDEST_FIRST
+
 # The worst first, as a reader wants them.
-SEVERITIES = ("critical", "high", "medium", "low", "info")
+SEVERITIES = tuple(reversed(MILDEST_FIRST))
 NOT_SEEN = ("failed", "unreachable")
 
 _Map = t.Mapping[str, t.Any]

@@ -15,6 +15,7 @@ import re
 import typing as t
 import zlib
 
+from ansible_collections.labfleet.conda.plugins.module_utils._audit._rule import SEVERITIES
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._pip import distributions, normalize
 from ansible_collections.labfleet.conda.plugins.module_utils._spec._version import (
     InvalidVersion,
@@ -23,7 +24,6 @@ from ansible_collections.labfleet.conda.plugins.module_utils._spec._version impo
 )
 
 VULNERABLE, NONE_KNOWN, UNMAPPED = "vulnerable", "none_known", "unmapped"
-_SEVERITIES = ("info", "low", "medium", "high", "critical")
 _MAX_UNPACKED = 64 * 1024 * 1024
 _MAX_STEPS = 100
 # Between these two kinds of versions the orders of conda and of PEP 440 agree. Not so for others: for PEP 440
@@ -61,7 +61,7 @@ class Verdict(t.NamedTuple):
     @property
     def severity(self) -> t.Optional[str]:
         """The highest severity of the matches."""
-        return max((match.severity for match in self.matches), key=_SEVERITIES.index) if self.matches else None
+        return max((match.severity for match in self.matches), key=SEVERITIES.index) if self.matches else None
 
 
 class _Entry(t.NamedTuple):
@@ -185,7 +185,7 @@ class Advisories:
 
     def worst_of_pypi(self, name: str) -> str:
         """The highest severity of what is known of a package on PyPI."""
-        return max((entry.severity for entry in self._entries("pypi", normalize(name))), key=_SEVERITIES.index)
+        return max((entry.severity for entry in self._entries("pypi", normalize(name))), key=SEVERITIES.index)
 
     def covers_pypi(self, name: str) -> bool:
         """Whether the data speak about a package of PyPI, given its normal name."""
@@ -202,7 +202,7 @@ class Advisories:
         silenced = tuple((entry.id, silent[entry.id]) for entry in found if entry.id in silent)
         counting = [entry for entry in own + usable if entry.id not in silent]
         matches = [Match(entry.id, entry.severity, _fix(version, entry)) for entry in found if entry.id not in silent]
-        matches.sort(key=lambda match: (-_SEVERITIES.index(match.severity), match.id))
+        matches.sort(key=lambda match: (-SEVERITIES.index(match.severity), match.id))
         if matches:
             return Verdict(VULNERABLE, tuple(matches), _smallest_fixed(version, counting), silenced)
         if any(entry.id not in silent for entry in left_out):

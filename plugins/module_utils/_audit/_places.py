@@ -23,7 +23,6 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._directory 
 from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable
 from ansible_collections.labfleet.conda.plugins.module_utils._system._readers import is_private_group
 
-FIRST_NAMES = 5
 FIRST_PERSON, LAST_PERSON = 1000, 60000
 
 
@@ -147,12 +146,6 @@ def persons(audit: Audit) -> t.FrozenSet[str]:
     return audit.memo("persons", look)
 
 
-def first(names: t.Sequence[str]) -> str:
-    """The first few of many names, as a part of a sentence."""
-    more = len(names) - FIRST_NAMES
-    return ", ".join(names[:FIRST_NAMES]) + (" and %d more" % more if more > 0 else "")
-
-
 def gigabytes(size: float) -> str:
     """A number of bytes in words."""
     return "%.1f GB" % (size / 1e9) if size >= 5e7 else "%.1f MB" % (size / 1e6)
@@ -162,7 +155,6 @@ __all__ = (
     "FIRST_PERSON",
     "Place",
     "can_pass",
-    "first",
     "gigabytes",
     "home_of",
     "names_in",

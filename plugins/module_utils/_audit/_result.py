@@ -14,11 +14,11 @@ import typing as t
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._auditing import Auditing
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._catalogue import RULES
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._context import Audit, AuditOptions
-from ansible_collections.labfleet.conda.plugins.module_utils._audit._rule import SEVERITIES
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._installations import Installation
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._result import plain_record
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import Options, ScanError
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import Environment
-from ansible_collections.labfleet.conda.plugins.module_utils._prefix._records import Record, channel_name
+from ansible_collections.labfleet.conda.plugins.module_utils._prefix._records import Record
 from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import clean
 
 _Map = t.Dict[str, t.Any]
@@ -51,13 +51,8 @@ _LOOK_OPTIONS = ("root", "search_paths", "exclude", "users", "depth", "one_file_
 
 def _plain(auditing: Auditing) -> _Map:
     judgement, look, context = auditing.judgement, auditing.look, auditing.audit
-    counts = dict.fromkeys(SEVERITIES, 0)
-    for finding in judgement.findings:
-        if finding["waiver"] is None:
-            counts[finding["severity"]] += 1
     result: _Map = {
         "findings": judgement.findings,
-        "counts": counts,
         "unjudged": judgement.unjudged,
         "not_checked": judgement.not_checked,
         "rules_checked": judgement.rules_checked,
@@ -115,13 +110,7 @@ def _environment(item: Environment, audit_: Audit) -> _Map:
 
 def _package(record: Record) -> _Map:
     return {
-        "name": record.name,
-        "version": record.version,
-        "build": record.build,
-        "build_number": record.build_number,
-        "channel": channel_name(record),
-        "subdir": record.subdir,
-        "url": record.url,
+        **plain_record(record),
         "license": record.license,
         "md5": record.md5,
         "sha256": record.sha256,

@@ -13,9 +13,9 @@ import stat
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._context import Audit
+from ansible_collections.labfleet.conda.plugins.module_utils._audit._facts import listed
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._places import (
     Place,
-    first,
     home_of,
     path_writers,
     persons,
@@ -79,8 +79,8 @@ def _writable(cache: Cache, audit: Audit) -> t.Iterator[Problem]:
     owner = audit.user(cache.uid)
     if not writers and not (cache.uid and users - {owner}):
         return
-    who = first(writers) if writers else "its owner, user " + owner
-    used = " It is used by %d users: %s." % (len(users), first(sorted(users))) if len(users) > 1 else ""
+    who = listed(writers) if writers else "its owner, user " + owner
+    used = " It is used by %d users: %s." % (len(users), listed(sorted(users))) if len(users) > 1 else ""
     place = place_at(audit, cache.path)
     setgid = place is not None and bool(place.status.st_mode & stat.S_ISGID)
     yield Problem(
@@ -103,7 +103,7 @@ def _forbidden(cache: Cache, audit: Audit) -> t.Iterator[Problem]:
     users = users_of(cache, audit)
     if audit.policy.get("caches.shared", "read_only") == "forbid" and len(users) > 1:
         yield Problem(
-            "%d users use the package cache %s: %s." % (len(users), cache.path, first(sorted(users))),
+            "%d users use the package cache %s: %s." % (len(users), cache.path, listed(sorted(users))),
             policy="caches.shared",
             details={"users": sorted(users)},
         )
@@ -114,7 +114,7 @@ def _contention(cache: Cache, audit: Audit) -> t.Iterator[Problem]:
     if len(users) > 1 and writers:
         yield Problem(
             "%d users have %s as package cache, %s, and %s may write to it."
-            % (len(users), cache.path, first(sorted(users)), first(writers)),
+            % (len(users), cache.path, listed(sorted(users)), listed(writers)),
             item="users",
             details={"users": sorted(users), "writers": writers},
         )
@@ -135,7 +135,7 @@ def _crosses(configuration: Configuration, audit: Audit) -> t.Iterator[Problem]:
         if place is not None and caches and place.status.st_dev not in devices:
             yield Problem(
                 "The environments in %s and the package caches (%s) lie on different file systems."
-                % (place.path, first([item.path for item in caches])),
+                % (place.path, listed([item.path for item in caches])),
                 subject=caches[0].path,
                 item=place.path,
                 path=place.path,

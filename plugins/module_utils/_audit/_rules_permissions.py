@@ -14,6 +14,7 @@ import stat
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._context import Audit
+from ansible_collections.labfleet.conda.plugins.module_utils._audit._facts import listed
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._inside import (
     code_directories,
     inside,
@@ -22,7 +23,6 @@ from ansible_collections.labfleet.conda.plugins.module_utils._audit._inside impo
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._places import (
     Place,
     can_pass,
-    first,
     home_of,
     path_writers,
     place_at,
@@ -98,7 +98,7 @@ def _world_writable_files(environment: Environment, audit: Audit) -> t.Iterator[
             "Everybody can write to %d files that users of the environment run: %s.%s"
             % (
                 found.count,
-                first(found.names[:5]),
+                listed(found.names[:5]),
                 "" if passable else " At present a directory above them keeps everybody out.",
             ),
             severity=None if passable else "low",
@@ -120,7 +120,7 @@ def _group_writable(environment: Environment, audit: Audit) -> t.Iterator[Proble
         if groups and place.status.st_mode & stat.S_ISGID:
             setgid.append(name)
     for writer, names in sorted(by_who.items()):
-        seen = "The %s can write to %d directories of the environment: %s." % (writer, len(names), first(names))
+        seen = "The %s can write to %d directories of the environment: %s." % (writer, len(names), listed(names))
         if setgid and writer.startswith("group "):
             seen += " The setgid bit hands the group on to what is made there (conda makes directories with mode 2775)."
         yield Problem(seen, item=writer, policy="permissions.writer_groups", details={"directories": names})
@@ -146,7 +146,7 @@ def _owner(environment: Environment, audit: Audit) -> t.Iterator[Problem]:
         danger = " That user can change what others run here." if uid != 0 else ""
         yield Problem(
             "%d entries belong to user %s, not to %s, the owner of the environment: %s.%s"
-            % (found.count, user, owner, first(found.names[:5]), danger),
+            % (found.count, user, owner, listed(found.names[:5]), danger),
             item="entries of " + user,
             severity="high" if uid != 0 else None,
             remedy="chown -R %s %s, after a look at what was changed." % (owner, environment.prefix),
@@ -187,7 +187,7 @@ def _activation_scripts(environment: Environment, audit: Audit) -> t.Iterator[Pr
     names = unowned_scripts(environment, audit)
     if not names:
         return
-    seen = "No record owns %d scripts that run at each activation: %s." % (len(names), first(names))
+    seen = "No record owns %d scripts that run at each activation: %s." % (len(names), listed(names))
     if len(environment.details or ()) < len(environment.records or ()):
         seen += " Some records could not be read; one of these may own them."
     shared = environment.uid == 0
@@ -253,7 +253,7 @@ def _writable_by_others(audit: Audit, directory: str, path: str, before: bool) -
     seen = "%s makes root look for programs in %s, %s; %s can change what is there."
     trusted = who == ["user " + expected]
     return Problem(
-        seen % (path, directory, where, first(who)),
+        seen % (path, directory, where, listed(who)),
         item=directory,
         path=path,
         severity=None if before and not trusted else "medium",

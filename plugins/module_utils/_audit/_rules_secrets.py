@@ -13,8 +13,9 @@ import re
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._context import Audit
+from ansible_collections.labfleet.conda.plugins.module_utils._audit._facts import listed
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._inside import unowned_scripts
-from ansible_collections.labfleet.conda.plugins.module_utils._audit._places import first, names_in, opened, statuses_in
+from ansible_collections.labfleet.conda.plugins.module_utils._audit._places import names_in, opened, statuses_in
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._rule import Problem, Rule
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._secret_texts import (
     json_of,
@@ -103,7 +104,7 @@ def _in_records(environment: Environment, audit: Audit) -> t.Iterator[Problem]:
             found.setdefault(kind, []).append("%s-%s-%s.json" % (record.name, record.version, record.build))
     directory = environment.prefix + "/conda-meta"
     for kind, names in sorted(found.items()):
-        seen = "%d records hold %s: %s." % (len(names), kind, first(names))
+        seen = "%d records hold %s: %s." % (len(names), kind, listed(names))
         yield secret_problem(audit, directory + "/" + names[0], seen, "records: " + kind, "high")
     lists = [name for name in environment.directory_names if name == "pinned" or name.endswith(".explicit.txt")]
     for name in sorted(lists):
@@ -146,7 +147,7 @@ def _variables(audit: Audit, prefix: str, name: str, content: t.Any) -> t.Iterat
     text = (text_of(audit, path, unknown=False) or "").split("\n")
     lines = [str(number) for number, line in enumerate(text, 1) if any('"%s"' % item in line for item in names[:20])]
     seen = "%d variables in %s hold secrets, by their names or values: %s (line %s)."
-    yield secret_problem(audit, path, seen % (count, path, first(names), first(lines) or "unknown"), name, "medium")
+    yield secret_problem(audit, path, seen % (count, path, listed(names), listed(lines) or "unknown"), name, "medium")
 
 
 def _in_prefix_files(environment: Environment, audit: Audit) -> t.Iterator[Problem]:
@@ -199,7 +200,7 @@ def _token_file_modes(home: Home, audit: Audit) -> t.Iterator[Problem]:
             who = ["everybody"] * readers.everybody + list(readers.users) + list(readers.groups)
             yield Problem(
                 "%s has mode %04o, not 0600; beside %s it can be read by %s."
-                % (path, mode, audit.user(uid), first(who) or "nobody at present, as the directories above forbid it"),
+                % (path, mode, audit.user(uid), listed(who) or "nobody at present, as the directories above forbid it"),
                 item=path,
                 path=path,
                 severity=raised("medium") if readers.are_others else "medium",

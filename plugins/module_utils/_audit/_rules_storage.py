@@ -12,7 +12,8 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._context import Audit
-from ansible_collections.labfleet.conda.plugins.module_utils._audit._places import first, gigabytes
+from ansible_collections.labfleet.conda.plugins.module_utils._audit._facts import listed
+from ansible_collections.labfleet.conda.plugins.module_utils._audit._places import gigabytes
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._rule import Problem, Rule
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._storage import (
     Contents,
@@ -132,10 +133,10 @@ def _duplicates_problem(
         % (
             len(wasted),
             len(by_cache),
-            first(sorted({owners[path] for path in by_cache})),
+            listed(sorted({owners[path] for path in by_cache})),
             gigabytes(size),
             inodes,
-            first(largest),
+            listed(largest),
         ),
         severity="low" if size >= WORTH_TELLING else None,
         details={
@@ -178,7 +179,7 @@ def _copied(environment: Environment, audit: Audit) -> t.Iterator[Problem]:
         yield Problem(
             "%d packages were copied into the environment, though the same packages lie in a cache on its file system:"
             " hard links would take %s and %d inodes less. %s."
-            % (len(names), gigabytes(total.bytes), total.inodes, first(names)),
+            % (len(names), gigabytes(total.bytes), total.inodes, listed(names)),
             details={
                 "packages": len(names),
                 "reclaimable_bytes": total.bytes,

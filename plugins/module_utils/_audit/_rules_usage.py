@@ -13,9 +13,9 @@ import time
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._context import Audit
+from ansible_collections.labfleet.conda.plugins.module_utils._audit._facts import listed
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._places import (
     FIRST_PERSON,
-    first,
     gigabytes,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._rule import Problem, Rule
@@ -61,7 +61,7 @@ def _registered_gone(home: Home, audit: Audit) -> t.Iterator[Problem]:
         path = home.path + "/.conda/environments.txt"
         yield Problem(
             "%s names %d directories that are no environments: %s. A file system that is not mounted now may hold them."
-            % (path, len(gone), first(gone)),
+            % (path, len(gone), listed(gone)),
             path=path,
             details={"count": len(gone), "paths": gone[:20]},
         )

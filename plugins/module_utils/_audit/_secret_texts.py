@@ -15,7 +15,7 @@ import re
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._context import Audit
-from ansible_collections.labfleet.conda.plugins.module_utils._audit._places import first
+from ansible_collections.labfleet.conda.plugins.module_utils._audit._facts import listed
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._rule import SEVERITIES, Problem
 from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable
 from ansible_collections.labfleet.conda.plugins.module_utils._system._readers import file_readers
@@ -155,7 +155,7 @@ def line_problems(
     text = text_of(audit, path)
     for kind, lines in sorted(kinds_by_line(text or "", keyed=keyed, harmless=harmless).items()):
         where = "Line" if len(lines) == 1 else "%d lines:" % len(lines)
-        seen = "%s %s of %s: %s." % (where, first([str(line) for line in lines]), path, kind)
+        seen = "%s %s of %s: %s." % (where, listed([str(line) for line in lines]), path, kind)
         yield secret_problem(audit, path, seen, kind, severity, subject)
 
 

@@ -142,7 +142,7 @@ class Result:
             "found_by": sorted(self.survey.found_by.get(item.identity, [])),
         }
         if item.details is not None:
-            result["records"] = [_record(record) for record in item.details]
+            result["records"] = [plain_record(record) for record in item.details]
         result.update(self._extra.get(item.prefix, {}))
         return result
 
@@ -261,7 +261,8 @@ def _size(size: Size) -> _Map:
     return dict(size._asdict())
 
 
-def _record(record: Record) -> _Map:
+def plain_record(record: Record) -> _Map:
+    """A record as the modules return it."""
     return {
         "name": record.name,
         "version": record.version,
@@ -273,4 +274,4 @@ def _record(record: Record) -> _Map:
     }
 
 
-__all__ = ("Cache", "Result")
+__all__ = ("Cache", "Result", "plain_record")
