@@ -1,0 +1,146 @@
+# Copyright (c) 2026, The labfleet.conda contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""The prefix that is to be changed: what is in it, whose it is, who could change it, which settings hold there."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import Refused
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._configuration import Configuration
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._installations import Installation
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import Look, Options
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._solver import solver_in_force
+from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import Environment
+from ansible_collections.labfleet.conda.plugins.module_utils._system._processes import own_uid
+
+_ROOT = 0
+
+
+class Place(t.NamedTuple):
+    """A base prefix, as the files tell it.
+
+    :param configuration: the settings in force for its owner.
+    :param owner: the name of its owner; home: the owner's home, None where nobody knows it.
+    :param unread: what could not be read of it, as PATH: REASON.
+    """
+
+    prefix: str
+    installation: Installation
+    environment: Environment
+    configuration: t.Optional[Configuration]
+    owner: str
+    home: t.Optional[str]
+    gid: int
+    unread: t.List[str]
+
+    @property
+    def uid(self) -> int:
+        return self.environment.uid
+
+    @property
+    def version(self) -> t.Optional[str]:
+        """The version of the tool that the installation is one of."""
+        return self.installation.version
+
+    @property
+    def solver(self) -> t.Optional[str]:
+        """The name of the solver in force; None for other tools than conda, and where it is unknown."""
+        settings, unread = (self.configuration.settings, self.configuration.unread) if self.configuration else ({}, [])
+        found = solver_in_force(self.installation, settings, unread)
+        return found["name"] if found else None
+
+    def setting(self, key: str) -> t.Any:
+        """The value of a setting in force, None where nothing sets it."""
+        found = self.configuration.settings.get(key) if self.configuration else None
+        return found.value if found is not None else None
+
+
+def look_at(prefix: str, *, seconds: float = 60.0) -> Place:
+    """Look at a base prefix, without running anything.
+
+    :param prefix: its absolute path.
+    :raises Refused: there is no installation.
+    :raises ScanError: the host cannot be looked at.
+    """
+    path = "/" + prefix.strip("/")
+    place = _look(path, [], seconds)
+    # Root changes with settings for everybody only; the settings of another owner are those of its home too.
+    return place if place.uid == _ROOT or place.home is None else _look(path, [place.owner], seconds)
+
+
+def _look(path: str, users: t.List[str], seconds: float) -> Place:
+    look = Look(Options(search_paths=[path], depth=0, users=users, time_limit=seconds))
+    look.run()
+    identity = look.survey.identity(path)
+    environment = look.survey.environments.get(identity) if identity else None
+    if environment is None:
+        text = "There is no environment at %s: it has no conda-meta directory that can be read.%s"
+        raise Refused(text % (path, _why(look, path)))
+    found = [item for item in look.result.installations if item.environment is environment]
+    if not found:
+        raise Refused("%s is an environment, but holds no conda, mamba or micromamba: name a base prefix." % path)
+    return _place(look, found[0], environment)
+
+
+def _why(look: Look, path: str) -> str:
+    """The first reason for which something on the way to a path could not be read."""
+    found = [entry for entry in look.report.entries if (path + "/").startswith(entry["path"].rstrip("/") + "/")]
+    return " It could not be read: %s." % found[0]["reason"] if found else ""
+
+
+def _place(look: Look, installation: Installation, environment: Environment) -> Place:
+    identities = look.survey.root.identities
+    name = identities.user_name(environment.uid)
+    user = identities.find_user(name) if name else None
+    configurations = [item for item in look.configurations.all() if item.installation is installation]
+    own = [item for item in configurations if item.user == name] or configurations
+    below = environment.prefix + "/conda-meta"
+    entries = look.report.entries
+    return Place(
+        prefix=environment.prefix,
+        installation=installation,
+        environment=environment,
+        configuration=own[0] if own else None,
+        owner=name or str(environment.uid),
+        home=user.home if user else None,
+        gid=user.gid if user else environment.gid,
+        unread=["%s: %s" % (item["path"], item["reason"]) for item in entries if item["path"].startswith(below)],
+    )
+
+
+def refuse_unless_ours(place: Place, *, trusted: t.Iterable[str] = ()) -> None:
+    """Refuse a prefix whose programs this user must not run.
+
+    :param trusted: names of users and groups who may write to it all the same.
+    :raises Refused: it belongs to somebody else, to nobody, or others can write to it.
+    """
+    me = own_uid()
+    if me not in (_ROOT, place.uid):
+        raise Refused(
+            "%s belongs to %s, and only its owner may change it: run the task with become: true and become_user: %s."
+            % (place.prefix, place.owner, place.owner)
+        )
+    if me != place.uid and place.home is None:
+        raise Refused(
+            "%s belongs to the user number %d, which no user of this host has: give it an owner first."
+            % (place.prefix, place.uid)
+        )
+    who = place.installation.writers
+    names = (set(who.users) | {"group " + name for name in who.groups}) - {place.owner, "root"}
+    names -= set(trusted) | {"group " + name for name in trusted}
+    if who.everybody:
+        names.add("everybody")
+    if names:
+        raise Refused(
+            "%s can be changed by others than its owner %s (%s), so what is in it must not be run: take away their right"
+            " to write, or name them in trusted_writers." % (place.prefix, place.owner, ", ".join(sorted(names)))
+        )
+
+
+__all__ = ("Place", "look_at", "refuse_unless_ours")
