@@ -1,0 +1,140 @@
+# Copyright (c) 2026, The labfleet.conda contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+"""Whether a prefix works: its records against its files, and its tool asked what it says of itself.
+
+What the tool says is not believed alone: micromamba says success after an interrupt, conda after it did nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+from ansible_collections.labfleet.conda.plugins.module_utils._change._answer import parse_answer, solver_works
+from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import ChangeError
+from ansible_collections.labfleet.conda.plugins.module_utils._change._tool import Command as Question
+from ansible_collections.labfleet.conda.plugins.module_utils._change._tool import CommandRefused, Tool, told_version
+from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import mask_text
+from ansible_collections.labfleet.conda.plugins.module_utils._system._run import Command, Finished, NotStarted, Runner
+
+_SECONDS = 300.0
+_MAX_SAID = 300
+# What conda leaves of a transaction that was not ended: conda/base/constants.py.
+_LEFT_SUFFIXES = (".c~", ".trash")
+
+
+class Driver:
+    """Asks one tool, with the environment that its programs get.
+
+    :param environment: see child_environment().
+    """
+
+    def __init__(self, tool: Tool, runner: Runner, environment: t.Mapping[str, str]) -> None:
+        self.tool = tool
+        self.runner = runner
+        self._environment = dict(environment)
+
+    def command(self, question: Question, *, seconds: float = _SECONDS, grace: float = 300.0) -> Command:
+        """The program to start for a question."""
+        environment = {**self._environment, **question.environment}
+        stop = 2 if self.tool.kind == "micromamba" else 15  # micromamba dies of SIGTERM and undoes on SIGINT
+        return Command(question.argv, environment, seconds=seconds, stop_signal=stop, grace=grace)
+
+    def operators(self, line: str, *, seconds: float = _SECONDS) -> Command:
+        """The program to start for a command line of the operator, with the prefix in front of the search path."""
+        path = "%s/bin:%s" % (self.tool.prefix, self._environment.get("PATH", ""))
+        environment = dict(self._environment, PATH=path, CONDA_PREFIX=self.tool.prefix)
+        return Command(("/bin/sh", "-c", line), environment, seconds=seconds, grace=30.0)
+
+
+def wrong_answers(driver: Driver, *, solver: t.Optional[str], lines: t.Sequence[str] = ()) -> t.List[str]:
+    """Ask the tool for its version, about itself, to load its solver and to solve without network, all at once.
+
+    :param solver: the solver in force, None where it is not known.
+    :param lines: command lines of the operator, which must end with exit code 0.
+    :returns: what is wrong, one sentence each.
+    """
+    tool = driver.tool
+    questions = [tool.version_command(), tool.info(), tool.offline_solve()]
+    try:
+        questions.append(tool.solver_import(solver))
+    except CommandRefused:
+        pass
+    commands = [driver.command(question) for question in questions]
+    commands += [driver.operators(line) for line in lines]
+    try:
+        finished = driver.runner.run_all(commands)
+    except NotStarted as error:
+        return ["%s." % error]
+    problems: t.List[str] = []
+    for question, done in zip(questions, finished):
+        problem = _wrong(tool, question, done)
+        if problem:
+            problems.append("%s: %s" % (" ".join(question.argv[:3]), problem))
+    for line, done in zip(lines, finished[len(questions) :]):
+        if done.code != 0 or done.timed_out:
+            problems.append("The command %r of verify_commands %s." % (mask_text(line), _how_it_ended(done)))
+    return problems
+
+
+def _wrong(tool: Tool, question: Question, done: Finished) -> t.Optional[str]:
+    if done.timed_out:
+        return "it gave no answer within %g s." % _SECONDS
+    if question.what == "version":
+        told = told_version(tool, done.stdout, done.stderr)
+        if done.code == 0 and told == tool.version:
+            return None
+        return "it %s, and its version is told as %s, not %s." % (_how_it_ended(done), told, tool.version)
+    if question.what == "solve":
+        answer = parse_answer(done.stdout, done.stderr, done.code, tool=tool, what=question.what)
+        message = answer.error.message if answer.error else ""
+        return None if solver_works(answer) else "it cannot solve: %s" % message[-_MAX_SAID:]
+    if question.what == "info":
+        return _wrong_info(tool, done)
+    return None if done.code == 0 else "it %s." % _how_it_ended(done)
+
+
+def _wrong_info(tool: Tool, done: Finished) -> t.Optional[str]:
+    try:
+        content = json.loads(done.stdout.decode("utf-8"))
+    except ValueError:
+        return "it %s and gave no JSON." % _how_it_ended(done)
+    root = content.get("root_prefix", content.get("base environment", "")) if isinstance(content, dict) else ""
+    if done.code != 0 or str(root).split(" ")[0].rstrip("/") != tool.prefix.rstrip("/"):
+        return "it %s and takes %s for its base prefix, not %s." % (_how_it_ended(done), root, tool.prefix)
+    return None
+
+
+def _how_it_ended(done: Finished) -> str:
+    if done.timed_out:
+        return "did not end in time"
+    said = done.stderr[-65536:].decode("utf-8", "replace").strip().split("\n")[-1]
+    ended = "ended with exit code %d" % done.code if done.code >= 0 else "was ended by signal %d" % -done.code
+    return "%s (%s)" % (ended, mask_text(said)[:_MAX_SAID]) if said and done.code else ended
+
+
+def left_behind(names: t.Iterable[str]) -> t.List[str]:
+    """The names among those of a directory that an unfinished transaction of conda has left."""
+    return [name for name in names if name.endswith(_LEFT_SUFFIXES) or name.startswith(".condatmp")]
+
+
+def answer_of(driver: Driver, question: Question, *, seconds: float = _SECONDS) -> t.Any:
+    """Ask the tool one question, and read the answer.
+
+    :raises ChangeError: it could not be started, or gave none in time.
+    """
+    try:
+        done = driver.runner.run(driver.command(question, seconds=seconds))
+    except NotStarted as error:
+        raise ChangeError("%s." % error) from error
+    if done.timed_out or done.interrupted:
+        how = "gave no answer within %g s" % seconds if done.timed_out else "was ended, since this run was"
+        raise ChangeError("%s %s." % (" ".join(question.argv[:2]), how))
+    return parse_answer(done.stdout, done.stderr, done.code, tool=driver.tool, what=question.what)
+
+
+__all__ = ("Driver", "answer_of", "left_behind", "wrong_answers")
