@@ -19,14 +19,19 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._files impo
 )
 
 
-def brought_by(caches: t.Iterable[str], packages: t.Iterable[str]) -> t.Set[str]:
+def brought_by(caches: t.Iterable[str], packages: t.Iterable[str], site_packages: t.Optional[str]) -> t.Set[str]:
     """The relative paths that some packages bring to a prefix, as far as the caches tell.
 
     :param packages: as NAME-VERSION-BUILD.
+    :param site_packages: where packages of Python alone go, which are the same for every Python (CEP 34).
     """
     found: t.Set[str] = set()
     for place in _unpacked(caches, packages):
-        found.update(_listed(place))
+        for name in _listed(place):
+            head, _slash, rest = name.partition("/")
+            if head == "site-packages" and site_packages:
+                found.add(site_packages + "/" + rest)
+            found.add("bin/" + rest if head == "python-scripts" else name)
         found.update(_entry_points(place))
     return found
 
