@@ -42,7 +42,7 @@ def json_documents(output: bytes) -> t.List[Document]:
 
 
 def _is_progress(document: Document) -> bool:
-    return "fetch" in document and "finished" in document
+    return "progress" in document and "finished" in document  # 4.2 also reports what it unpacks and links
 
 
 __all__ = ("Document", "json_documents")
