@@ -1,0 +1,143 @@
+# Copyright (c) 2026, The labfleet.conda contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Files that are whole or not there, whatever happens: written under a temporary name, flushed, then renamed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import typing as t
+
+from ansible_collections.labfleet.conda.plugins.module_utils._system._walk import OPEN_FOLDER
+
+PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class NotOurs(Exception):
+    """A directory for our own use belongs to somebody else; the text is a sentence."""
+
+
+def sync_file_system(descriptor: int) -> None:
+    """Have the kernel write all that the file system of an open file still holds in memory.
+
+    One such call is much quicker than flushing thousands of small files one by one.
+    """
+    try:
+        import ctypes
+
+        library = ctypes.CDLL(None, use_errno=True)
+        if library.syncfs(descriptor) == 0:
+            return
+    except (ImportError, OSError, AttributeError):  # no ctypes, or no syncfs (macOS)
+        pass
+    os.sync()
+
+
+def write_durably(folder: int, name: str, data: bytes) -> None:
+    """Put a file into an open directory in one step: afterwards, even after a power cut, it is the old or the new one.
+
+    :raises OSError: it could not be written; the old one is still there then.
+    """
+    temporary = ".%s.new" % name
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(temporary, flags, PRIVATE_FILE, dir_fd=folder), "wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+    os.fsync(folder)
+
+
+def create(folder: int, name: str) -> t.BinaryIO:
+    """A new file, or an emptied old one, that only its owner may read."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    return os.fdopen(os.open(name, flags, PRIVATE_FILE, dir_fd=folder), "wb")
+
+
+def read_file(folder: int, name: str, *, limit: int) -> bytes:
+    """Read a file of an open directory that is no link; raises OSError, also when it has more bytes than the limit."""
+    with os.fdopen(os.open(name, _READ, dir_fd=folder), "rb") as stream:
+        data = stream.read(limit + 1)
+    if len(data) > limit:
+        raise OSError(None, "it has more bytes than the limit of %d" % limit)
+    return data
+
+
+def private_folder(name: str, *, at: t.Optional[int] = None, make: bool = True) -> int:
+    """Open a directory that is ours alone, made if it is not there.
+
+    :raises NotOurs: it belongs to another user, who could have put anything into it.
+    :raises OSError: it could not be made or opened, or is a link.
+    """
+    if make:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(name, PRIVATE_FOLDER, dir_fd=at)
+    descriptor = os.open(name, OPEN_FOLDER, dir_fd=at)
+    status = os.fstat(descriptor)
+    if status.st_uid != os.geteuid():
+        os.close(descriptor)
+        message = "%s belongs to the user number %d, not to the one who works here (%d): remove it, or become its owner."
+        raise NotOurs(message % (name, status.st_uid, os.geteuid()))
+    if status.st_mode & 0o077:
+        os.fchmod(descriptor, PRIVATE_FOLDER)
+    return descriptor
+
+
+def names_in(folder: int) -> t.List[str]:
+    """The names in an open directory, sorted."""
+    return sorted(os.listdir(folder))
+
+
+def remove_file(folder: int, name: str) -> None:
+    """Remove a file if it is there, durably."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=folder)
+        os.fsync(folder)
+
+
+def remove_tree(folder: int, name: str) -> None:
+    """Remove a directory of our own with all that is in it; links are not followed, and what is gone is no error."""
+    try:
+        descriptor = os.open(name, OPEN_FOLDER, dir_fd=folder)
+    except FileNotFoundError:
+        return
+    except NotADirectoryError:
+        os.unlink(name, dir_fd=folder)
+        return
+    try:
+        with os.scandir(descriptor) as entries:
+            children = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+        for child, is_folder in children:
+            if is_folder:
+                remove_tree(descriptor, child)
+            else:
+                os.unlink(child, dir_fd=descriptor)
+    finally:
+        os.close(descriptor)
+    os.rmdir(name, dir_fd=folder)
+
+
+def close(*descriptors: int) -> None:
+    """Close descriptors."""
+    for descriptor in descriptors:
+        os.close(descriptor)
+
+
+__all__ = (
+    "NotOurs",
+    "close",
+    "create",
+    "names_in",
+    "private_folder",
+    "read_file",
+    "remove_file",
+    "remove_tree",
+    "sync_file_system",
+    "write_durably",
+)

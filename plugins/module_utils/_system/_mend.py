@@ -1,0 +1,296 @@
+# Copyright (c) 2026, The labfleet.conda contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Brings files of a prefix back from where they are kept: each step whole or not at all, and good to be repeated."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import stat
+import typing as t
+
+from ansible_collections.labfleet.conda.plugins.module_utils._system._copy import (
+    BLOCK,
+    LINKED,
+    Entry,
+    copy_file,
+    same_content,
+)
+from ansible_collections.labfleet.conda.plugins.module_utils._system._walk import open_folder
+
+# What a killed restore may leave in a directory.
+TEMPORARY = ".labfleet-restore~"
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_T = t.TypeVar("_T")
+
+
+class Damaged(Exception):
+    """The kept file is not what was kept."""
+
+
+class Mender:
+    """Changes a prefix.
+
+    :param prefix: the open prefix.
+    :param kept: the open directory that holds what was kept of it.
+    :ivar touched: the directories in which something was changed, whose times must be put back.
+    """
+
+    def __init__(self, prefix: int, kept: int) -> None:
+        self.touched: t.Set[str] = set()
+        self.prefix = prefix
+        self._kept = kept
+        self._open: t.Optional[t.Tuple[str, int, int]] = None
+        self._clones = True
+
+    def close(self) -> None:
+        """Close what is open."""
+        if self._open is not None:
+            os.close(self._open[1])
+            if self._open[2] >= 0:
+                os.close(self._open[2])
+            self._open = None
+
+    def _at(self, folder: str) -> t.Tuple[int, int]:
+        """The directory in the prefix and the one of the same path that keeps; -1 where there is none."""
+        if self._open is None or self._open[0] != folder:
+            self.close()
+            place = open_folder(folder, at=self.prefix)
+            try:
+                kept = open_folder(folder, at=self._kept)
+            except OSError:
+                kept = -1
+            self._open = folder, place, kept
+        return self._open[1:]
+
+    def _change(self, folder: str, action: t.Callable[[], _T]) -> _T:
+        """Change something in a directory, also in one of ours that is write-protected; its mode is put back later."""
+        self.touched.add(folder)
+        try:
+            return action()
+        except PermissionError:
+            os.chmod(folder or ".", 0o700, dir_fd=self.prefix)
+            return action()
+
+    def status(self, path: str) -> t.Optional[os.stat_result]:
+        """The status of what is at a path of the prefix; None where nothing is."""
+        try:
+            return os.stat(path or ".", dir_fd=self.prefix, follow_symlinks=False)
+        except OSError:
+            return None
+
+    def target(self, folder: str, name: str) -> t.Optional[str]:
+        """The target of a symbolic link in the prefix."""
+        try:
+            return os.readlink(name, dir_fd=self._at(folder)[0])
+        except OSError:
+            return None
+
+    def kept_status(self, folder: str, name: str) -> t.Optional[os.stat_result]:
+        """The status of a kept file."""
+        try:
+            return os.stat(name, dir_fd=self._at(folder)[1], follow_symlinks=False) if self._at(folder)[1] >= 0 else None
+        except OSError:
+            return None
+
+    def has_kept_content(self, folder: str, name: str) -> bool:
+        """Whether a file holds the same bytes as the one kept of it."""
+        place, kept = self._at(folder)
+        return kept >= 0 and same_content(name, place, kept)
+
+    def remove(self, folder: str, name: str) -> None:
+        """Remove a file; that it is gone is no error."""
+
+        def action() -> None:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=self._at(folder)[0])
+
+        self._change(folder, action)
+
+    def remove_folder(self, path: str) -> bool:
+        """Remove a directory if it is empty; tells whether it is gone."""
+        self.close()
+        folder, name = os.path.split(path)
+
+        def action() -> bool:
+            try:
+                os.rmdir(path, dir_fd=self.prefix)
+            except FileNotFoundError:
+                pass
+            except PermissionError:
+                raise
+            except OSError:
+                return False
+            return True
+
+        return self._change(folder, action)
+
+    def make_folder(self, path: str) -> None:
+        """Make a directory, which is open to its owner only until its permissions are put back."""
+
+        def action() -> None:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(path, 0o700, dir_fd=self.prefix)
+
+        self._change(os.path.dirname(path), action)
+        self.touched.add(path)
+
+    def set_aside(self, folder: str, name: str, aside: int) -> str:
+        """Move a file to the same path below another directory; tells the path it got there."""
+        if folder:
+            here = ""
+            for part in folder.split("/"):
+                here = here + "/" + part if here else part
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(here, 0o700, dir_fd=aside)
+        path = folder + "/" + name if folder else name
+        free, number = path, 0
+        while _exists(free, aside):
+            number += 1
+            free = "%s.%d" % (path, number)
+        place = self._at(folder)[0]
+        self._change(folder, lambda: os.rename(name, free, src_dir_fd=place, dst_dir_fd=aside))
+        return free
+
+    def put(self, folder: str, entry: Entry, *, twin: t.Optional[str] = None, checked: bool = False) -> None:
+        """Put a kept file in its place, whatever file is there now.
+
+        :param twin: the path of a file of the prefix, put back before, of which this is another name.
+        :param checked: do not compare the kept file with its entry once more.
+        :raises Damaged: the kept file is gone, or not what was kept.
+        :raises OSError: the system does not let us.
+        """
+        place, kept = self._at(folder)
+        if entry.kind != "l" and twin is None and not checked:
+            status = self.kept_status(folder, entry.name)
+            if status is None or (entry.kind == "f" and (status.st_size, status.st_mtime_ns) != (entry.size, entry.mtime)):
+                raise Damaged(entry.name)
+        self._change(folder, lambda: self._prepare(place, kept, entry, twin))
+        self.finish(folder, entry)
+
+    def finish(self, folder: str, entry: Entry) -> None:
+        """Give the prepared file its owner, permissions and time, and its name."""
+        place = self._at(folder)[0]
+        _set(TEMPORARY, place, entry)
+        os.rename(TEMPORARY, entry.name, src_dir_fd=place, dst_dir_fd=place)
+        with contextlib.suppress(FileNotFoundError):  # a rename of one name of a file over another does nothing
+            os.unlink(TEMPORARY, dir_fd=place)
+
+    def _prepare(self, place: int, kept: int, entry: Entry, twin: t.Optional[str]) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(TEMPORARY, dir_fd=place)
+        if entry.kind == "l":
+            os.symlink(str(entry.extra), TEMPORARY, dir_fd=place)
+            return
+        if twin is not None or entry.how == LINKED:
+            source, name = (self.prefix, twin) if twin is not None else (kept, entry.name)
+            try:
+                os.link(name, TEMPORARY, src_dir_fd=source, dst_dir_fd=place, follow_symlinks=False)
+                return
+            except OSError:
+                if entry.kind != "f":
+                    raise
+        _status, self._clones = copy_file(entry.name, kept, TEMPORARY, place, clone=self._clones)
+
+    def fix(self, folder: str, entry: Entry) -> None:
+        """Give a file whose content is right its owner, permissions and time."""
+        _set(entry.name, self._at(folder)[0], entry)
+
+    def fix_folder(
+        self, path: str, mode: int, uid: int, gid: int, mtime: int, attributes: t.Dict[str, bytes]
+    ) -> None:
+        """Give a directory its owner, permissions, extended attributes and time."""
+        descriptor = open_folder(path, at=self.prefix)
+        try:
+            status = os.fstat(descriptor)
+            if (status.st_uid, status.st_gid) != (uid, gid):
+                os.fchown(descriptor, uid, gid)
+            for name, value in attributes.items():
+                with contextlib.suppress(OSError):
+                    os.setxattr(descriptor, name, value)
+            if stat.S_IMODE(os.fstat(descriptor).st_mode) != mode:
+                os.fchmod(descriptor, mode)
+            if status.st_mtime_ns != mtime:
+                os.utime(descriptor, ns=(status.st_atime_ns, mtime))
+        finally:
+            os.close(descriptor)
+
+    def sum_of(self, folder: str, name: str) -> t.Optional[str]:
+        """The SHA-256 sum of a kept file."""
+        kept = self._at(folder)[1]
+        return _sum(name, kept) if kept >= 0 else None
+
+    def replace_kept(self, folder: str, entry: Entry, source: str, wanted: str) -> bool:
+        """Take a file of another place for a damaged kept one, if its SHA-256 sum is the wanted one."""
+        kept = self._at(folder)[1]
+        parent, name = os.path.split(source)
+        try:
+            other = open_folder(parent)
+        except OSError:
+            return False
+        try:
+            if _sum(name, other) != wanted:
+                return False
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(TEMPORARY, dir_fd=kept)
+            copy_file(name, other, TEMPORARY, kept, clone=self._clones)
+            os.utime(TEMPORARY, ns=(entry.mtime, entry.mtime), dir_fd=kept, follow_symlinks=False)
+            os.rename(TEMPORARY, entry.name, src_dir_fd=kept, dst_dir_fd=kept)
+            return True
+        except OSError:
+            return False
+        finally:
+            os.close(other)
+
+    def accept_kept(self, folder: str, entry: Entry) -> None:
+        """Put back the time of a kept file whose content is right."""
+        kept = self._at(folder)[1]
+        os.utime(entry.name, ns=(entry.mtime, entry.mtime), dir_fd=kept, follow_symlinks=False)
+
+
+def _exists(path: str, at: int) -> bool:
+    try:
+        os.stat(path, dir_fd=at, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _set(name: str, folder: int, entry: Entry) -> None:
+    status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    if (status.st_uid, status.st_gid) != (entry.uid, entry.gid):
+        os.chown(name, entry.uid, entry.gid, dir_fd=folder, follow_symlinks=False)
+        status = os.stat(name, dir_fd=folder, follow_symlinks=False)  # a change of owner takes away setuid
+    if entry.kind != "l" and stat.S_IMODE(status.st_mode) != entry.mode:
+        os.chmod(name, entry.mode, dir_fd=folder)
+    if status.st_mtime_ns != entry.mtime:
+        os.utime(name, ns=(status.st_atime_ns, entry.mtime), dir_fd=folder, follow_symlinks=False)
+
+
+def _sum(name: str, folder: int) -> t.Optional[str]:
+    try:
+        descriptor = os.open(name, _READ, dir_fd=folder)
+    except OSError:
+        return None
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        digest = hashlib.sha256()
+        while True:
+            block = os.read(descriptor, BLOCK)
+            if not block:
+                return digest.hexdigest()
+            digest.update(block)
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+__all__ = ("TEMPORARY", "Damaged", "Mender")
