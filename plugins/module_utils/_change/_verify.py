@@ -14,7 +14,11 @@ from __future__ import annotations
 import json
 import typing as t
 
-from ansible_collections.labfleet.conda.plugins.module_utils._change._answer import parse_answer, solver_works
+from ansible_collections.labfleet.conda.plugins.module_utils._change._answer import (
+    Answer,
+    parse_answer,
+    solver_works,
+)
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import ChangeError
 from ansible_collections.labfleet.conda.plugins.module_utils._change._tool import Command as Question
 from ansible_collections.labfleet.conda.plugins.module_utils._change._tool import CommandRefused, Tool, told_version
@@ -43,6 +47,14 @@ class Driver:
         environment = {**self._environment, **question.environment}
         stop = 2 if self.tool.kind == "micromamba" else 15  # micromamba dies of SIGTERM and undoes on SIGINT
         return Command(question.argv, environment, seconds=seconds, stop_signal=stop, grace=grace)
+
+    def read(self, question: Question, done: Finished) -> Answer:
+        """The answer to a question."""
+        return parse_answer(done.stdout, done.stderr, done.code, tool=self.tool, what=question.what)
+
+    def with_tool(self, tool: Tool) -> Driver:
+        """The same for another version of the tool."""
+        return Driver(tool, self.runner, self._environment)
 
     def operators(self, line: str, *, seconds: float = _SECONDS) -> Command:
         """The program to start for a command line of the operator, with the prefix in front of the search path."""
@@ -90,7 +102,7 @@ def _wrong(tool: Tool, question: Question, done: Finished) -> t.Optional[str]:
             return None
         return "it %s, and its version is told as %s, not %s." % (_how_it_ended(done), told, tool.version)
     if question.what == "solve":
-        answer = parse_answer(done.stdout, done.stderr, done.code, tool=tool, what=question.what)
+        answer = parse_answer(done.stdout, done.stderr, done.code, tool=tool, what="solve")
         message = answer.error.message if answer.error else ""
         return None if solver_works(answer) else "it cannot solve: %s" % message[-_MAX_SAID:]
     if question.what == "info":
@@ -122,7 +134,7 @@ def left_behind(names: t.Iterable[str]) -> t.List[str]:
     return [name for name in names if name.endswith(_LEFT_SUFFIXES) or name.startswith(".condatmp")]
 
 
-def answer_of(driver: Driver, question: Question, *, seconds: float = _SECONDS) -> t.Any:
+def answer_of(driver: Driver, question: Question, *, seconds: float = _SECONDS) -> Answer:
     """Ask the tool one question, and read the answer.
 
     :raises ChangeError: it could not be started, or gave none in time.
@@ -134,7 +146,7 @@ def answer_of(driver: Driver, question: Question, *, seconds: float = _SECONDS) 
     if done.timed_out or done.interrupted:
         how = "gave no answer within %g s" % seconds if done.timed_out else "was ended, since this run was"
         raise ChangeError("%s %s." % (" ".join(question.argv[:2]), how))
-    return parse_answer(done.stdout, done.stderr, done.code, tool=driver.tool, what=question.what)
+    return driver.read(question, done)
 
 
 __all__ = ("Driver", "answer_of", "left_behind", "wrong_answers")

@@ -1,0 +1,210 @@
+# Copyright (c) 2026, The labfleet.conda contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+"""The update of a base prefix as a transaction: what is started, and by what it is seen that it went well."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.labfleet.conda.plugins.module_utils._change._diagnosis import explain
+from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import ChangeError, Failed
+from ansible_collections.labfleet.conda.plugins.module_utils._change._package_changes import (
+    PackageChange,
+    package_changes,
+)
+from ansible_collections.labfleet.conda.plugins.module_utils._change._packages import owned_paths, read_packages
+from ansible_collections.labfleet.conda.plugins.module_utils._change._place import Place
+from ansible_collections.labfleet.conda.plugins.module_utils._change._tool import CommandRefused, Options
+from ansible_collections.labfleet.conda.plugins.module_utils._change._transaction import Change
+from ansible_collections.labfleet.conda.plugins.module_utils._change._update_facts import Facts
+from ansible_collections.labfleet.conda.plugins.module_utils._change._update_plan import UpdatePlan
+from ansible_collections.labfleet.conda.plugins.module_utils._change._verify import (
+    Driver,
+    answer_of,
+    left_behind,
+    wrong_answers,
+)
+from ansible_collections.labfleet.conda.plugins.module_utils._change._wanted import unmet
+from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import Environment
+from ansible_collections.labfleet.conda.plugins.module_utils._prefix._records import channel_name
+from ansible_collections.labfleet.conda.plugins.module_utils._system._files import absent, names_below, tree_names
+from ansible_collections.labfleet.conda.plugins.module_utils._system._run import Interrupts, NotStarted
+
+_MAX_NAMED = 3
+# Where conda sets files aside during a transaction: where packages put theirs.
+_FOLDERS_OF_PACKAGES = ("bin", "conda-meta", "condabin", "lib", "etc", "share", "include", "ssl", "man")
+
+
+class Settings(t.NamedTuple):
+    """How an update is carried out.
+
+    :param seconds: how long the tool may take; grace: how long it may take to undo, once it is told to end.
+    :param lines: command lines of the operator that verify the result.
+    :param condarc_solver: the solver to write into the condarc of the prefix; None leaves it.
+    """
+
+    seconds: float = 3600.0
+    grace: float = 300.0
+    lines: t.Tuple[str, ...] = ()
+    condarc_solver: t.Optional[str] = None
+
+
+class UpdateChange(Change):
+    """One update.
+
+    :param driver_of: gives the driver for the version of the tool that is there by then.
+    :param before: the environment before it, with the content of its records.
+    """
+
+    def __init__(
+        self,
+        place: Place,
+        plan: UpdatePlan,
+        before: Environment,
+        *,
+        driver: Driver,
+        options: Options,
+        settings: Settings,
+        interrupts: Interrupts,
+        envs: t.Callable[[], t.Any],
+    ) -> None:
+        self._place, self._plan, self._before = place, plan, before
+        self._driver, self._options, self._settings = driver, options, settings
+        self._interrupts = interrupts
+        self._envs, self._envs_before = envs, envs()
+        self._after: t.Optional[Environment] = None
+        self._verified: t.List[str] = []
+        self.reason = "before the update to %s" % ", ".join(plan.specs)
+        self.packages = ["%s-%s-%s" % (item.name, item.version, item.build) for item in plan.actions.link]
+        self.caches = place.configuration.package_caches if place.configuration else [place.prefix + "/pkgs"]
+
+    def interrupted(self) -> bool:
+        return bool(self._interrupts.received)
+
+    def record(self) -> t.Dict[str, t.Any]:
+        tool = self._driver.tool.package
+        after = self._after.version_of(tool) if self._after else None
+        return {
+            "action": "update",
+            "prefix": self._place.prefix,
+            "before": {tool: self._before.version_of(tool)},
+            "after": {tool: after} if after else None,
+            "packages": [plain_change(change) for change in self.changes()],
+            "verification": self._verified or None,
+        }
+
+    def changes(self) -> t.List[PackageChange]:
+        """What was changed, by the records; none before it was applied and read."""
+        return package_changes(self._before.details or (), self._after.details or ()) if self._after else []
+
+    def apply(self) -> None:
+        tool, settings = self._driver.tool, self._settings
+        try:
+            question = tool.apply(self._plan.specs, self._options)
+        except CommandRefused as error:
+            raise Failed("%s." % error) from error
+        command = self._driver.command(question, seconds=settings.seconds, grace=settings.grace)
+        done = self._driver.runner.run(command)
+        if done.timed_out:
+            raise Failed("%s took longer than %g s and was ended." % (tool.kind, settings.seconds))
+        if done.interrupted:
+            raise Failed("%s was ended, since this run was (signal %d)." % (tool.kind, done.interrupted))
+        answer = self._driver.read(question, done)
+        if answer.error is not None:
+            told = explain(answer.error, Facts(tool=tool, records=self._before.details or ()))
+            cause = " %s %s" % (told[0].cause, told[0].remedy) if told else ""
+            raise Failed("%s failed (%s).%s It says: %s" % (tool.kind, answer.error.kind, cause, answer.error.message))
+        if settings.condarc_solver:
+            self._write_solver(settings.condarc_solver)
+
+    def _write_solver(self, solver: str) -> None:
+        """Let the condarc of the prefix say which solver; conda writes it itself, and keeps what else is there."""
+        tool = self._driver.tool
+        arguments = (tool.program, "config", "--file", tool.prefix + "/.condarc", "--set", "solver", solver)
+        question = tool.version_command()._replace(argv=arguments, what="explicit", changes=True)
+        answer = answer_of(self._driver, question)
+        if answer.error is not None:
+            raise Failed("The solver could not be set in %s/.condarc: %s" % (tool.prefix, answer.error.message))
+
+    def verify(self) -> t.List[str]:
+        prefix = self._place.prefix
+        try:
+            after = self._after = read_packages(prefix)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is a reason to go back
+            return ["%s cannot be read after the change: %s" % (prefix, error)]
+        problems = ["%s does not hold after the change." % item.spec for item in unmet(self._plan.wanted, after.records or [])]
+        problems += _damage(prefix, after)
+        if self._envs() != self._envs_before:
+            problems.append("Environments other than the one changed are not as they were.")
+        if problems:
+            return problems
+        tool = self._driver.tool
+        version = after.version_of(tool.package) or tool.version
+        driver = self._driver.with_tool(tool._replace(version=version))
+        solver = self._settings.condarc_solver or self._place.solver
+        problems = wrong_answers(driver, solver=solver, lines=self._settings.lines)
+        if not problems:
+            self._verified = ["records", "files", "version", "info", "solver", "offline solve", *self._settings.lines]
+        return problems
+
+    def verify_restored(self) -> t.List[str]:
+        return whole_again(self._place.prefix, self._before, self._driver)
+
+
+def whole_again(prefix: str, before: Environment, driver: Driver) -> t.List[str]:
+    """What is wrong after the prefix was brought back to what it was."""
+    try:
+        now = read_packages(prefix)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is to be told
+        return ["%s cannot be read: %s" % (prefix, error)]
+    if sorted(now.records or ()) != sorted(before.records or ()):
+        return ["The packages of %s are not those of before." % prefix]
+    return _damage(prefix, now) or _does_not_start(driver)
+
+
+def _does_not_start(driver: Driver) -> t.List[str]:
+    try:
+        done = driver.runner.run(driver.command(driver.tool.version_command()))
+    except NotStarted as error:
+        return ["%s." % error]
+    return [] if done.code == 0 else ["%s --version ends with exit code %d." % (driver.tool.program, done.code)]
+
+
+def _damage(prefix: str, environment: Environment) -> t.List[str]:
+    """What is missing, or left over, in a prefix."""
+    problems = []
+    missing = absent(prefix, owned_paths(environment))
+    if missing:
+        problems.append(_named("%d files of packages are missing", missing))
+    if not environment.has_history:
+        problems.append("conda-meta/history is gone.")
+    left = left_behind(tree_names(prefix, _FOLDERS_OF_PACKAGES)) + left_behind(names_below(prefix))
+    if left:
+        problems.append(_named("%d leftovers of an unfinished transaction are there", left))
+    return problems
+
+
+def _named(text: str, names: t.Sequence[str]) -> str:
+    more = ", ..." if len(names) > _MAX_NAMED else ""
+    return "%s: %s%s." % (text % len(names), ", ".join(sorted(names)[:_MAX_NAMED]), more)
+
+
+def plain_change(change: PackageChange) -> t.Dict[str, t.Any]:
+    """A change of a package as the module returns it and the ledger keeps it."""
+    return {"name": change.name, "kind": change.kind, "from": _side(change.before), "to": _side(change.after)}
+
+
+def _side(package: t.Any) -> t.Optional[t.Dict[str, t.Any]]:
+    if package is None:
+        return None
+    channel = channel_name(package) if hasattr(package, "requested_specs") else getattr(package, "channel", None)
+    side = {"version": package.version, "build": package.build, "channel": channel}
+    side.update({key: getattr(package, key) for key in ("sha256", "md5") if getattr(package, key, None)})
+    return side
+
+
+__all__ = ("ChangeError", "Settings", "UpdateChange", "plain_change", "whole_again")
