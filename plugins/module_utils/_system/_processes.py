@@ -66,6 +66,11 @@ def own_environment(root: Root) -> t.Dict[str, str]:
     return dict(os.environ) if root.is_running_system else {}
 
 
+def own_variables() -> t.Dict[str, str]:
+    """The environment variables of this process itself."""
+    return dict(os.environ)
+
+
 def own_uid() -> int:
     """The number of the user that this process runs as."""
     return os.geteuid()
@@ -86,4 +91,4 @@ def _read(path: str) -> bytes:
         return b""
 
 
-__all__ = ("Process", "list_processes", "own_environment", "own_uid", "parse_environment")
+__all__ = ("Process", "list_processes", "own_environment", "own_uid", "own_variables", "parse_environment")

@@ -1,0 +1,217 @@
+# Copyright (c) 2026, The labfleet.conda contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+"""The work on one prefix, by its owner and under its lock: recover, plan, and change it."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.labfleet.conda.plugins.module_utils._change._child_environment import child_environment
+from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import ChangeError, Failed, Refused
+from ansible_collections.labfleet.conda.plugins.module_utils._change._journal import (
+    Journal,
+    clear_journal,
+    read_journal,
+)
+from ansible_collections.labfleet.conda.plugins.module_utils._change._package_caches import brought_by, remove_broken
+from ansible_collections.labfleet.conda.plugins.module_utils._change._packages import owned_paths, read_packages
+from ansible_collections.labfleet.conda.plugins.module_utils._change._place import Place, look_at
+from ansible_collections.labfleet.conda.plugins.module_utils._change._restore import restore
+from ansible_collections.labfleet.conda.plugins.module_utils._change._snapshot import clear_incomplete, new_id, take
+from ansible_collections.labfleet.conda.plugins.module_utils._change._store import (
+    STATE,
+    SnapshotError,
+    load_all,
+    open_state,
+)
+from ansible_collections.labfleet.conda.plugins.module_utils._change._tool import Tool
+from ansible_collections.labfleet.conda.plugins.module_utils._change._transaction import Store
+from ansible_collections.labfleet.conda.plugins.module_utils._change._verify import Driver
+from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import site_packages
+from ansible_collections.labfleet.conda.plugins.module_utils._system._clock import random_token, seconds_now
+from ansible_collections.labfleet.conda.plugins.module_utils._system._durable import (
+    close,
+    private_folder,
+    remove_tree,
+    sync_file_system,
+)
+from ansible_collections.labfleet.conda.plugins.module_utils._system._lock import Locked, PrefixLock
+from ansible_collections.labfleet.conda.plugins.module_utils._system._processes import own_uid, own_variables
+from ansible_collections.labfleet.conda.plugins.module_utils._system._run import Interrupts, Runner, Supervised
+
+_HOME = "home"
+
+
+class PrefixStore(Store):
+    """The snapshots of a prefix, as a transaction uses them."""
+
+    def __init__(self, prefix: str, folder: int) -> None:
+        self.prefix = prefix
+        self.folder = folder
+
+    def take(self, snapshot: str, reason: str) -> t.Dict[str, t.Any]:
+        try:
+            environment = read_packages(self.prefix)
+            taken = take(
+                self.prefix,
+                snapshot_id=snapshot,
+                reason=reason,
+                owned=owned_paths(environment),
+                now=seconds_now(),
+                environment=environment,
+            )
+        except SnapshotError as error:
+            raise Failed(str(error)) from error
+        return {"id": taken.id, "files": taken.counts.get("files", 0), "bytes": taken.bytes}
+
+    def restore(self, snapshot: str, journal: Journal) -> t.Dict[str, t.Any]:
+        try:
+            found = next(item for item in load_all(self.prefix) if item.id == snapshot and item.complete)
+            environment = read_packages_or_none(self.prefix)
+            python = environment.record("python") if environment else None
+            planned = brought_by(journal.caches, journal.packages, site_packages(python) if python else None)
+            done = restore(self.prefix, found, planned=planned)
+        except StopIteration:
+            raise Failed("The snapshot %s of %s is gone or not whole." % (snapshot, self.prefix)) from None
+        except SnapshotError as error:
+            raise Failed(str(error)) from error
+        self.settle()
+        broken = remove_broken(journal.caches, journal.packages)
+        return {"changed": done.changed, "set_aside": done.set_aside, "problems": done.problems, "caches": broken}
+
+    def drop_unfinished(self) -> None:
+        try:
+            clear_incomplete(self.prefix)
+        except SnapshotError as error:
+            raise Failed(str(error)) from error
+
+    def settle(self) -> None:
+        sync_file_system(self.folder)
+
+
+def read_packages_or_none(prefix: str) -> t.Any:
+    """The environment, or None where it cannot be read, as after a crash."""
+    try:
+        return read_packages(prefix)
+    except Exception:  # noqa: BLE001 - a broken prefix is what a restore is for
+        return None
+
+
+class Session:
+    """The lock, the home and the runner of one piece of work.
+
+    :param prefix: the real path of the prefix.
+    :param interrupts: the signals to this process.
+    """
+
+    def __init__(self, place: Place, folder: int, lock: PrefixLock, interrupts: Interrupts) -> None:
+        self.place = place
+        self.prefix = place.prefix
+        self.folder = folder
+        self.interrupts = interrupts
+        self.store = PrefixStore(place.prefix, folder)
+        self.runner: Runner = Supervised(interrupts, inherit=[lock.descriptor])
+        self.records: t.List[t.Dict[str, t.Any]] = []
+
+    def driver(self) -> Driver:
+        """Asks the tool of the installation that is there now."""
+        home = "%s/%s/%s" % (self.prefix, STATE, _HOME)
+        as_root = self.place.uid == 0
+        own_home = home if as_root or self.place.home is None else self.place.home
+        variables = own_variables()
+        variables.update(USER=self.place.owner, LOGNAME=self.place.owner)
+        environment = child_environment(variables, home=own_home, cache=home, as_root=as_root)
+        return Driver(tool_of(self.place), self.runner, environment)
+
+    def look_again(self) -> None:
+        """Read the prefix anew: under the lock, or after a recovery, it can be another."""
+        self.place = look_at(self.prefix)
+
+
+def tool_of(place: Place) -> Tool:
+    """The tool of an installation.
+
+    :raises Refused: it has no program, or its version is unknown.
+    """
+    installation = place.installation
+    kind, version = installation.kind, installation.version
+    if installation.program is None or version is None:
+        raise Refused("The %s of %s cannot be used: it has no program, or no version." % (kind, place.prefix))
+    python = place.prefix + "/bin/python" if place.environment.python_version else None
+    return Tool(kind, version, installation.program, place.prefix, python, installation.versions)
+
+
+def with_session(
+    place: Place, work: t.Callable[[Session], t.Dict[str, t.Any]], *, what: str, lock_seconds: float
+) -> t.Dict[str, t.Any]:
+    """Do a piece of work under the lock of a prefix, as the owner, who this process is.
+
+    :returns: C(result), C(records) for the ledger, and C(error), None where all went well.
+    """
+    records: t.List[t.Dict[str, t.Any]] = []
+    folder = -1
+    try:
+        folder = open_state(place.prefix)
+        path = "%s/%s" % (place.prefix, STATE)
+        with Interrupts() as interrupts, PrefixLock(folder, path, what=what, wait_seconds=lock_seconds) as lock:
+            session = Session(place, folder, lock, interrupts)
+            records = session.records
+            remove_tree(folder, _HOME)
+            close(private_folder(_HOME, at=folder))
+            try:
+                return {"result": work(session), "records": records, "error": None}
+            finally:
+                remove_tree(folder, _HOME)
+    except ChangeError as error:
+        kind = "refused" if isinstance(error, Refused) else "failed"
+        return {"result": error.result, "records": records, "error": {"kind": kind, "message": str(error)}}
+    except (Locked, SnapshotError) as error:
+        return {"result": {}, "records": records, "error": {"kind": "refused", "message": str(error)}}
+    except OSError as error:
+        text = "The work on %s stopped: %s%s." % (
+            place.prefix,
+            (error.strerror or str(error)).lower(),
+            " (%s)" % error.filename if error.filename else "",
+        )
+        return {"result": {}, "records": records, "error": {"kind": "failed", "message": text}}
+    finally:
+        if folder >= 0:
+            close(folder)
+
+
+def forget(prefix: str, change: t.Optional[str] = None) -> None:
+    """Clear the journal of a change whose record is in the ledger."""
+    folder = open_state(prefix)
+    try:
+        with PrefixLock(folder, "%s/%s" % (prefix, STATE), what="clears the journal", wait_seconds=60):
+            journal = read_journal(folder, prefix)
+            if journal is not None and journal.phase == "done" and change in (None, journal.change):
+                clear_journal(folder)
+    finally:
+        close(folder)
+
+
+def identifier() -> str:
+    """The identifier of a new change."""
+    return new_id(seconds_now(), random_token())
+
+
+def runs_as_owner(place: Place) -> bool:
+    """Whether this process is the owner of the prefix."""
+    return own_uid() == place.uid
+
+
+__all__ = (
+    "PrefixStore",
+    "Session",
+    "forget",
+    "identifier",
+    "read_packages_or_none",
+    "runs_as_owner",
+    "tool_of",
+    "with_session",
+)
