@@ -86,6 +86,19 @@ def free_space(path: str) -> t.Tuple[int, t.Optional[int]]:
     return status.f_bavail * status.f_frsize, status.f_favail if status.f_files else None
 
 
+def fingerprints(folder: str) -> t.Dict[str, t.Tuple[int, int, int]]:
+    """For each directory in a folder of environments, when its conda-meta was last changed, and its history's size."""
+    found = {}
+    for name in names_below(folder):
+        meta = "%s/%s/conda-meta" % (folder, name)
+        try:
+            status, history = os.lstat(meta), os.lstat(meta + "/history")
+        except OSError:
+            continue
+        found[name] = (status.st_mtime_ns, history.st_mtime_ns, history.st_size)
+    return found
+
+
 def nearest_existing(path: str) -> str:
     """The path, or the nearest directory above it that is there."""
     while path != "/" and not os.path.isdir(path):
@@ -95,6 +108,7 @@ def nearest_existing(path: str) -> str:
 
 __all__ = (
     "absent",
+    "fingerprints",
     "free_space",
     "is_there",
     "names_below",

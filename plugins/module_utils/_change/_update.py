@@ -1,0 +1,268 @@
+# Copyright (c) 2026, The labfleet.conda contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+"""Updates the tool of one base prefix: the module conda_update, which documents the options and the result."""
+
+from __future__ import annotations
+
+import datetime
+import typing as t
+
+from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import ChangeError, Failed, Refused
+from ansible_collections.labfleet.conda.plugins.module_utils._change._journal import (
+    DONE,
+    clear_journal,
+    read_journal,
+)
+from ansible_collections.labfleet.conda.plugins.module_utils._change._package_changes import diff_texts
+from ansible_collections.labfleet.conda.plugins.module_utils._change._packages import read_packages
+from ansible_collections.labfleet.conda.plugins.module_utils._change._place import Place, look_at, refuse_unless_ours
+from ansible_collections.labfleet.conda.plugins.module_utils._change._preflight import (
+    Busy,
+    check_space,
+    wait_until_unused,
+)
+from ansible_collections.labfleet.conda.plugins.module_utils._change._session import (
+    Session,
+    forget,
+    identifier,
+    tool_of,
+    with_session,
+)
+from ansible_collections.labfleet.conda.plugins.module_utils._change._snapshot import prune
+from ansible_collections.labfleet.conda.plugins.module_utils._change._solver_wish import SolverWish, solver_wish
+from ansible_collections.labfleet.conda.plugins.module_utils._change._store import STATE, SnapshotError
+from ansible_collections.labfleet.conda.plugins.module_utils._change._tool import Options
+from ansible_collections.labfleet.conda.plugins.module_utils._change._transaction import (
+    COMMITTED,
+    NOT_RESTORED,
+    recover,
+    transact,
+)
+from ansible_collections.labfleet.conda.plugins.module_utils._change._update_change import (
+    Settings,
+    UpdateChange,
+    plain_change,
+    whole_again,
+)
+from ansible_collections.labfleet.conda.plugins.module_utils._change._update_plan import Planner, Rules, UpdatePlan
+from ansible_collections.labfleet.conda.plugins.module_utils._change._wanted import unmet, wanted_packages
+from ansible_collections.labfleet.conda.plugins.module_utils._ledger._append import append
+from ansible_collections.labfleet.conda.plugins.module_utils._ledger._place import LedgerError, place_at
+from ansible_collections.labfleet.conda.plugins.module_utils._system._files import fingerprints, is_there
+from ansible_collections.labfleet.conda.plugins.module_utils._system._lock import locks_on_this_host_only
+from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import clean
+from ansible_collections.labfleet.conda.plugins.module_utils._system._worker import WorkerDied, run_as
+
+_Map = t.Dict[str, t.Any]
+_Note = t.Callable[[str], None]
+
+
+def update(options: t.Mapping[str, t.Any], *, check: bool, note: _Note) -> _Map:
+    """Update a base prefix.
+
+    :param options: those of the module.
+    :param check: plan only.
+    :param note: takes what is being done, for a person who waits.
+    :returns: the result of the module.
+    :raises ChangeError: it was not updated; the error carries the result so far.
+    """
+    place = look_at(str(options["prefix"]))
+    wish = solver_wish(place, options["solver"])
+    wanted = wanted_packages(tool_of(place).package, str(options["version"]), [*options["packages"], *wish.packages])
+    result: _Map = {"changed": False, "prefix": place.prefix, "before": _versions(place), "after": _versions(place)}
+    result.update(outcome="unchanged", packages=[], diagnoses=[], recovered=None, snapshot=None)
+    pending = is_there("%s/%s/journal.json" % (place.prefix, STATE))
+    if not pending and not unmet(wanted, place.environment.records or []) and not wish.condarc:
+        return result
+    refuse_unless_ours(place, trusted=options["trusted_writers"])
+    if place.environment.frozen is not None and not options["override_frozen"]:
+        said = place.environment.frozen.message
+        text = "%s is marked as frozen%s, so it is not changed: set override_frozen to change it all the same."
+        raise Refused(text % (place.prefix, " (%s)" % said if said else ""), result)
+    if not check:
+        try:
+            wait_until_unused(place, options["busy"], options["busy_seconds"], note=note)
+        except Busy as busy:
+            if not busy.skip:
+                raise
+            return dict(result, outcome="deferred", message=str(busy), **busy.result)
+    answer = _run(place, _Work(options, wanted, wish, check, note), options)
+    return _concluded(place, options, answer, result, check, note)
+
+
+def _run(place: Place, work: _Work, options: t.Mapping[str, t.Any]) -> _Map:
+    def run() -> _Map:
+        what = "plans an update" if work.check else "updates"
+        return clean(with_session(place, work, what=what, lock_seconds=options["lock_seconds"]))
+
+    try:
+        return run_as(place.uid, place.gid, place.owner if place.home is not None else None, run)
+    except WorkerDied as died:
+        text = "%s The journal in %s tells how far it had come; the next run undoes it."
+        return {"result": {}, "records": [], "error": {"kind": "failed", "message": text % (died, place.prefix)}}
+
+
+def _concluded(
+    place: Place, options: t.Mapping[str, t.Any], answer: _Map, result: _Map, check: bool, note: _Note
+) -> _Map:
+    """Write what was done to the ledger, clear the journal, and give the result."""
+    result = dict(result, **answer["result"])
+    error = answer["error"]
+    records = list(answer["records"])
+    if error and not check and not records:
+        kind = "refused" if error["kind"] == "refused" else "failed"
+        records.append({"action": "update", "prefix": place.prefix, "outcome": kind, "message": error["message"]})
+    if not check:
+        result["ledger"] = _write_down(place, options, records)
+    if error:
+        raise (Refused if error["kind"] == "refused" else Failed)(error["message"], result)
+    return result
+
+
+def _write_down(place: Place, options: t.Mapping[str, t.Any], records: t.Sequence[_Map]) -> t.Optional[_Map]:
+    """Append the records to the ledger and clear the journal; a ledger that cannot be written leaves the journal."""
+    if not records:
+        return None
+    ledger = place_at(options["ledger"])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    who = {"run": options["run_id"]} if options["run_id"] else {}
+    try:
+        for record in records:
+            if record["outcome"] == NOT_RESTORED:
+                record = dict(record, outcome="failed")
+            entry = append(ledger, dict(record, who=who), now=now)
+    except LedgerError as error:
+        return {"path": ledger.path, "problem": str(error)}
+    if any(record.get("snapshot") for record in records):
+        run_as(place.uid, place.gid, place.owner if place.home is not None else None, lambda: forget(place.prefix))
+    return {"path": ledger.path, "sequence": entry.sequence, "hash": entry.hash}
+
+
+class _Work:
+    """What the owner does under the lock."""
+
+    def __init__(
+        self, options: t.Mapping[str, t.Any], wanted: t.Sequence[t.Any], wish: SolverWish, check: bool, note: _Note
+    ) -> None:
+        self.check = check
+        self._options, self._wanted, self._wish, self._note = options, wanted, wish, note
+
+    def __call__(self, session: Session) -> _Map:
+        result: _Map = {}
+        if locks_on_this_host_only(session.prefix):
+            result["warnings"] = ["%s lies on NFS that locks on this host only: change it from one host." % session.prefix]
+        if self.check:
+            journal = read_journal(session.folder, session.prefix)
+            if journal is not None and journal.phase != DONE:
+                text = "An interrupted change of %s is to be undone first; a run without check mode does so."
+                return dict(result, changed=True, message=text % session.prefix)
+        else:
+            result.update(self._recover(session))
+        session.look_again()
+        options = self._tool_options()
+        before = read_packages(session.prefix)
+        rules = Rules(options, self._options["python"] == "move", self._options["allow_downgrade"])
+        driver = session.driver()
+        self._note("plans the update of %s" % session.prefix)
+        plan = Planner(session.place, driver, rules, before.details or ()).plan(self._wanted)
+        result["diagnoses"] = [dict(item._asdict()) for item in plan.diagnoses]
+        result["newest"] = plan.newest
+        if not plan.specs and not self._wish.condarc:
+            return result
+        result["space"] = check_space(session.place, plan.actions, reserve=self._options["reserve"], copies=50_000_000)
+        changes = plan.actions.changes
+        result.update(changed=True, packages=[plain_change(item) for item in changes])
+        result["diff"] = diff_texts(changes, session.prefix)
+        if self.check:
+            result.update(outcome="planned", after=dict(_planned_versions(session.place, plan)))
+            return result
+        return self._change(session, plan, before, driver, options, result)
+
+    def _tool_options(self) -> Options:
+        given = self._options
+        return Options(
+            channels=tuple(given["channels"]),
+            override_channels=bool(given["channels"]) and given["override_channels"],
+            override_frozen=given["override_frozen"],
+            allow_removing=True,
+            allow_downgrade=given["allow_downgrade"],
+        )
+
+    def _recover(self, session: Session) -> _Map:
+        def check() -> t.List[str]:
+            session.look_again()
+            environment = read_packages(session.prefix)
+            return whole_again(session.prefix, environment, session.driver())
+
+        record = recover(session.store, note=self._note, check=check)
+        if record is None:
+            return {}
+        session.records.append(record)
+        return {"recovered": record.get("message") or record["outcome"], "changed": True}
+
+    def _change(
+        self, session: Session, plan: UpdatePlan, before: t.Any, driver: t.Any, options: Options, result: _Map
+    ) -> _Map:
+        if result.get("recovered"):
+            clear_journal(session.folder)  # its record is in the hands of the caller
+        given = self._options
+        settings = Settings(
+            seconds=given["time_limit"],
+            grace=given["grace"],
+            lines=tuple(given["verify_commands"]),
+            condarc_solver=self._wish.condarc,
+        )
+        change = UpdateChange(
+            session.place,
+            plan,
+            before,
+            driver=driver,
+            options=options,
+            settings=settings,
+            interrupts=session.interrupts,
+            envs=lambda: fingerprints(session.prefix + "/envs"),
+        )
+        name = identifier()
+        outcome = transact(session.store, change, name, note=self._note)
+        session.records.append(dict(outcome.record, snapshot=name))
+        result.update(outcome=outcome.outcome, snapshot=outcome.snapshot, restored=outcome.restored)
+        if outcome.outcome != COMMITTED:
+            result.update(changed=outcome.outcome == NOT_RESTORED, packages=[], diff=None)
+            state = "The old state is back." if outcome.outcome != NOT_RESTORED else "The next run tries again."
+            raise Failed("The update of %s was not kept: %s %s" % (session.prefix, outcome.why, state), result)
+        session.look_again()
+        changes = change.changes()
+        result.update(after=_versions(session.place), packages=[plain_change(item) for item in changes])
+        result["diff"] = diff_texts(changes, session.prefix)
+        result["pruned"] = self._prune(session, name)
+        return result
+
+    def _prune(self, session: Session, name: str) -> t.List[str]:
+        given = self._options
+        try:
+            return prune(
+                session.prefix,
+                keep=given["keep_snapshots"],
+                max_age_days=given["keep_days"],
+                max_bytes=given["keep_bytes"],
+                protect=[name],
+            )
+        except SnapshotError:
+            return []
+
+
+def _versions(place: Place) -> t.Dict[str, str]:
+    return dict(place.installation.versions)
+
+
+def _planned_versions(place: Place, plan: UpdatePlan) -> t.Iterator[t.Tuple[str, str]]:
+    coming = {package.name: package.version for package in plan.actions.link}
+    for name, version in place.installation.versions.items():
+        yield name, coming.get(name, version)
+
+
+__all__ = ("ChangeError", "update")
