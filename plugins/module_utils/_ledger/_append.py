@@ -57,12 +57,15 @@ class Rotation(t.NamedTuple):
     max_days: float = 366.0
 
 
+USUAL_ROTATION = Rotation()
+
+
 def append(
     place: Place,
     record: t.Mapping[str, t.Any],
     *,
     now: datetime.datetime,
-    rotation: Rotation = Rotation(),
+    rotation: Rotation = USUAL_ROTATION,
     lock_seconds: float = LOCK_SECONDS,
 ) -> Entry:
     """Write one record at the end of a ledger; when this returns, it is on disk.
@@ -73,7 +76,9 @@ def append(
     :raises LedgerError: nothing was written; the text says why.
     """
     if record.get("action") in _RESERVED or not set(record).isdisjoint(("continues", "damaged")):
-        raise LedgerError("No record was written to %s: %s is what only the ledger itself says." % (place.path, _RESERVED))
+        raise LedgerError(
+            "No record was written to %s: %s is what only the ledger itself says." % (place.path, _RESERVED)
+        )
     try:
         full = make_record(_with_actor(record), now=now)
         with LogDirectory.to_write(place.directory) as directory, directory.locked(place.lock, seconds=lock_seconds):
@@ -155,7 +160,10 @@ class _Writer:
             digest = hashlib.sha256(tail.damaged).hexdigest()
             kept = self.place.damaged(digest)
             self.directory.write_new(kept, tail.damaged, mode=self.mode)
-            message = "The end of %s was no record, as after a power loss. It was moved to %s." % (self.place.name, kept)
+            message = "The end of %s was no record, as after a power loss. It was moved to %s." % (
+                self.place.name,
+                kept,
+            )
             damaged = {"file": kept, "bytes": len(tail.damaged), "sha256": digest}
             line, entry = self._own(REPAIR, message, head, damaged=damaged)
             file.append(line, offset=tail.end)
@@ -230,4 +238,4 @@ def _line(record: t.Mapping[str, t.Any], head: Head) -> t.Tuple[bytes, Entry]:
     return line, Entry(head.sequence + 1, digest)
 
 
-__all__ = ("Entry", "Rotation", "append", "append_anchor")
+__all__ = ("Entry", "USUAL_ROTATION", "Rotation", "append", "append_anchor")

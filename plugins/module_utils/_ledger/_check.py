@@ -98,7 +98,9 @@ class _Checker:
         line, seen = pair
         after = following[1] if following else None
         if not line.ended:
-            self.problem(line, self.expected, "torn", "the last line has no end: a crash or a power loss cut it, or a hand")
+            self.problem(
+                line, self.expected, "torn", "the last line has no end: a crash or a power loss cut it, or a hand"
+            )
         elif seen is None or not seen.intact:
             self.damaged(line, seen, after)
         elif self.place(line, seen, after):
@@ -182,7 +184,11 @@ class _Checker:
         for low, high, line, file in self.gaps.ranges:
             which = "record %d is" % low if low == high else "records %d to %d are" % (low, high)
             kind = "missing_file" if file else "removed"
-            text = "%s missing before record on this line" % which if not file else "%s missing, and so is %s, which held them" % (which, file)
+            text = (
+                "%s missing before record on this line" % which
+                if not file
+                else "%s missing, and so is %s, which held them" % (which, file)
+            )
             self.result.add(Problem(str(file or line.file), None if file else line.number, low, high, kind, text + "."))
         known = max(self.known or [0])
         if known >= self.expected:

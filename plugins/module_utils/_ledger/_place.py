@@ -54,7 +54,9 @@ class Place(t.NamedTuple):
         """The numbers of the full files among the names in the directory, ascending."""
         pattern = re.compile(re.escape(self.name[: -len(_ENDING)]) + r"-([0-9]{4,9})" + re.escape(_ENDING) + r"\Z")
         found = [match.group(1) for match in map(pattern.match, names) if match]
-        return sorted(int(number) for number in found if self.rotated(int(number)).endswith("-%s%s" % (number, _ENDING)))
+        return sorted(
+            int(number) for number in found if self.rotated(int(number)).endswith("-%s%s" % (number, _ENDING))
+        )
 
 
 def place_at(path: t.Optional[str] = None) -> Place:

@@ -18,7 +18,7 @@ import typing as t
 from ansible_collections.labfleet.conda.plugins.module_utils._ledger._chain import Head, Line, Problem, Verification
 from ansible_collections.labfleet.conda.plugins.module_utils._ledger._check import check
 from ansible_collections.labfleet.conda.plugins.module_utils._ledger._place import LedgerError, Place
-from ansible_collections.labfleet.conda.plugins.module_utils._ledger._record import MAX_BYTES, Filters
+from ansible_collections.labfleet.conda.plugins.module_utils._ledger._record import EVERYTHING, MAX_BYTES, Filters
 from ansible_collections.labfleet.conda.plugins.module_utils._system._log_files import (
     LogDirectory,
     LogFile,
@@ -50,7 +50,7 @@ def verify(place: Place, *, known: t.Iterable[Head] = ()) -> Ledger:
     return _look(place, None, known)
 
 
-def read(place: Place, filters: Filters = Filters(), *, known: t.Iterable[Head] = ()) -> Ledger:
+def read(place: Place, filters: Filters = EVERYTHING, *, known: t.Iterable[Head] = ()) -> Ledger:
     """Check a ledger and pick records from it.
 
     :raises LedgerError: this process's user may not read it.

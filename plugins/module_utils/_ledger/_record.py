@@ -102,7 +102,11 @@ class Filters(t.NamedTuple):
         return not self.outcomes or record.get("outcome") in self.outcomes
 
 
+EVERYTHING = Filters()
+
+
 __all__ = (
+    "EVERYTHING",
     "FIELDS",
     "MAX_BYTES",
     "OUTCOMES",

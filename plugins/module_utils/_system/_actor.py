@@ -63,7 +63,7 @@ def user_name(number: int) -> str:
 
 
 def is_private_group(gid: int) -> bool:
-    """Whether a group is the one that this process's user has alone: it bears the user's name and has no other member."""
+    """Whether a group is that of this process's user alone: it bears the user's name and has no other member."""
     try:
         group, user = grp.getgrgid(gid), pwd.getpwuid(os.geteuid())
     except (KeyError, OverflowError):

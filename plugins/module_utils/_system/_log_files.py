@@ -70,7 +70,7 @@ class LogDirectory:
 
     @classmethod
     def to_write(cls, path: str) -> LogDirectory:
-        """Open a directory that only this process's user and root can change, the way to it included; make it if need be.
+        """Open a directory that only this process's user and root can change, and so the way to it; make it if need be.
 
         :raises Refused: others can exchange or write to it, it is a link, or it cannot be made.
         """
@@ -158,9 +158,7 @@ class LogDirectory:
         """Write a file that is not there yet, durably; one of this name that holds the same is left as it is."""
         with trouble_at(self.join(name)):
             try:
-                descriptor = os.open(
-                    name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FILE, 0o600, dir_fd=self._descriptor
-                )
+                descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FILE, 0o600, dir_fd=self._descriptor)
             except FileExistsError:
                 with self.open(name) as there:
                     if there.read(0, len(data) + 1) == data:
@@ -275,7 +273,7 @@ class LogFile:
 
 
 def others_can_write(status: os.stat_result, *, owner: t.Optional[int] = None) -> bool:
-    """Whether somebody besides root and the owner, by default this process's user, can write to what has this status."""
+    """Whether others than root and the owner, by default this process's user, can write to what has this status."""
     mode = status.st_mode
     if status.st_uid not in (0, os.geteuid() if owner is None else owner) or mode & 0o002:
         return True

@@ -11,7 +11,7 @@ import os
 
 import pytest
 
-from ansible_collections.labfleet.conda.plugins.module_utils._ledger._append import Rotation, append
+from ansible_collections.labfleet.conda.plugins.module_utils._ledger._append import USUAL_ROTATION, append
 from ansible_collections.labfleet.conda.plugins.module_utils._ledger._place import place_at
 from ansible_collections.labfleet.conda.plugins.module_utils._ledger._read import verify
 
@@ -26,7 +26,7 @@ class Book:
         self.place = place_at(os.path.join(self.directory, "ledger.jsonl"))
         self.path = self.place.path
 
-    def append(self, count=1, *, days=0.0, rotation=Rotation(), **fields):
+    def append(self, count=1, *, days=0.0, rotation=USUAL_ROTATION, **fields):
         """Append so many records; returns the last entry."""
         entry = None
         for _unused in range(count):
