@@ -192,14 +192,14 @@ def _holds(text: str, facts: Facts, newest: t.Sequence[Package]) -> bool:
 def _within(spec: MatchSpec, record: Record) -> t.List[NamedPackage]:
     """The ends of what a pin allows: one version, or those with one start; of other pins nothing can be told."""
     version = spec.version or ""
-    if spec.fields == ("name",) or not any(sign in version for sign in "<>!|,*~^$"):
+    if not any(sign in version for sign in "<>!|,*~^$"):
         return [record]
     if version.endswith(".*") and not any(sign in version[:-2] for sign in "<>!|,*~^$="):
         return [record, *(Package(spec.name, version[:-1] + end, record.build) for end in ("0", "99999"))]
     return []
 
 
-def _meets_none(need: MatchSpec, candidates: t.Iterable[NamedPackage]) -> bool:
+def _meets_none(need: t.Optional[MatchSpec], candidates: t.Iterable[NamedPackage]) -> bool:
     return all(fits(need, candidate) is False for candidate in candidates)
 
 

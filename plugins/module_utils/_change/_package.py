@@ -59,7 +59,7 @@ def parse_package(value: t.Any) -> t.Optional[Package]:
         size=_number(value, "size"),
         md5=_text(value, "md5"),
         sha256=_text(value, "sha256"),
-        depends=tuple(text for text in value.get("depends") or () if isinstance(text, str)),
+        depends=_texts(value, "depends"),
     )
 
 
@@ -107,6 +107,11 @@ def _from_text(text: str) -> t.Optional[Package]:
 def _text(value: t.Mapping[str, t.Any], key: str) -> t.Optional[str]:
     text = value.get(key)
     return text if isinstance(text, str) and text else None
+
+
+def _texts(value: t.Mapping[str, t.Any], key: str) -> t.Tuple[str, ...]:
+    texts = value.get(key)
+    return tuple(text for text in texts if isinstance(text, str)) if isinstance(texts, list) else ()
 
 
 def _number(value: t.Mapping[str, t.Any], key: str) -> t.Optional[int]:

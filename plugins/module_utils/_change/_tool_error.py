@@ -96,7 +96,7 @@ class ToolError(t.NamedTuple):
 
 def is_error(document: Document) -> bool:
     """Whether a document reports an error."""
-    if document.get("exception_name") in _SUCCESSES:
+    if str(document.get("exception_name")) in _SUCCESSES:
         return False
     if "exception_name" in document or "solver_problems" in document or document.get("success") is False:
         return True

@@ -118,10 +118,9 @@ def fits(spec: t.Optional[MatchSpec], package: NamedPackage) -> t.Optional[bool]
         return None
 
 
-def specs_on(name: str, depends: t.Iterable[str]) -> t.List[MatchSpec]:
-    """The specs on one package among depends, which are written as NAME VERSION BUILD."""
-    specs = [spec_of(text) for text in depends if text.split(" ", 1)[0].lower() == name]
-    return [spec for spec in specs if spec is not None]
+def specs_on(name: str, depends: t.Iterable[str]) -> t.List[t.Optional[MatchSpec]]:
+    """The specs on one package among depends, which are written as NAME VERSION BUILD; None for what cannot be read."""
+    return [spec_of(text) for text in depends if text.split(" ", 1)[0].lower() == name]
 
 
 def fits_python(package: Package, python: NamedPackage) -> t.Optional[bool]:

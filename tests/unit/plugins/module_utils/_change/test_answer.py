@@ -10,6 +10,8 @@ import json
 import os
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._answer import (
     Answer,
@@ -395,6 +397,11 @@ def test_errors_that_were_not_recorded(name, kind):
     assert parse_answer(text, b"", 1, tool=CONDA, what="plan").error == ToolError(name, kind, "m", {})
 
 
+@pytest.mark.parametrize("document", [b'{"success": false}', b'{"error": "x"}', b'{"exception_name": "X"}'])
+def test_a_failure_in_the_document_is_one_whatever_the_exit_code_says(document):
+    assert not parse_answer(document, b"", 0, tool=CONDA, what="apply").success
+
+
 def test_no_word_of_a_message_decides():
     for message in ("frozen", "No space left on device", "not writable", "All requested packages already installed."):
         text = json.dumps({"exception_name": "StrangeError", "message": message, "error": message}).encode()
@@ -548,3 +555,29 @@ def test_every_recording_is_read_without_trouble(recorded, source, name):
     answer = recorded(source, name).answer("version" if name == "version" else "apply")
     assert answer.success is (answer.error is None)
     assert answer.error is None or answer.error.kind in KINDS
+
+
+_KEYS = st.sampled_from(
+    "success actions LINK UNLINK FETCH prefix message error errors exception_name solver_problems result pkgs conda"
+    " name version build depends channel url size dry_run caused_by fetch progress finished op_order".split()
+)
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.sampled_from(["", "a-1-0", "CondaMultiError", "defaults::a-1-0 1"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_KEYS, inner, max_size=6),
+    max_leaves=20,
+)
+
+
+@settings(deadline=None, derandomize=True, max_examples=150, database=None)
+@given(
+    documents=st.lists(st.dictionaries(_KEYS, _VALUES, max_size=8), max_size=3),
+    code=st.sampled_from([0, 1, 2, 109, -9, 143]),
+    what=st.sampled_from(["plan", "apply", "search", "self_update", "explicit", "info", "solve"]),
+    source=st.sampled_from([CONDA, CONDA._replace(version="4.2.7"), Tool("micromamba", "2.8.1", "/m", "/r")]),
+)
+def test_no_shape_of_an_answer_is_too_strange(documents, code, what, source):
+    stdout = "text\n".join(json.dumps(document) for document in documents).encode()
+    answer = parse_answer(stdout, b"", code, tool=source, what=what)
+    assert answer.success is (answer.error is None)
+    assert isinstance(answer.actions.changes, list) and isinstance(found_packages(answer, "conda"), list)
+    assert not (answer.success and code not in (0, 1))

@@ -219,6 +219,12 @@ def test_pins(facts, record, pin, is_told, place):
         assert pin in got[0].cause and "pinned" in got[0].evidence[0]
 
 
+@pytest.mark.parametrize(("need", "is_told"), [("openssl >=3.0", True), ("openssl >=1.1.1x", False)])
+def test_a_pin_that_leaves_room_is_not_in_the_way(facts, record, need, is_told):
+    base = facts(record("openssl", "1.1.1w"), found=(package("26.9.4", depends=(need,)),), pinned=("openssl=1.1",))
+    assert ids(base) == (["pinned"] if is_told else [])
+
+
 def test_a_pin_with_a_token_is_masked(facts):
     pin = "https://host.example/t/t0k3n-s3cr3t/private::conda"
     found = why_not_newer(facts(pinned=(pin,)))
@@ -342,8 +348,7 @@ def test_a_plan_that_cannot_be_solved_is_explained_by_the_facts_first(facts):
 
 def test_one_cause_is_not_told_twice(facts):
     base = facts(is_frozen=True, plan=failed("frozen", "EnvironmentIsFrozenError"))
-    assert ids(base)[0] == "frozen"
-    assert len({(item.cause, item.remedy) for item in why_not_newer(base)}) == len(why_not_newer(base))
+    assert ids(base) == ["frozen"]
 
 
 def test_no_base_environment(facts):
