@@ -81,7 +81,8 @@ class PrefixStore(Store):
             raise Failed(str(error)) from error
         self.settle()
         broken = remove_broken(journal.caches, journal.packages)
-        return {"changed": done.changed, "set_aside": done.set_aside, "problems": done.problems, "caches": broken}
+        problems = ["%s: %s." % problem for problem in done.problems]
+        return {"changed": done.changed, "set_aside": done.set_aside, "problems": problems, "caches": broken}
 
     def drop_unfinished(self) -> None:
         try:

@@ -35,6 +35,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._files impo
 from ansible_collections.labfleet.conda.plugins.module_utils._system._run import Interrupts, NotStarted
 
 _MAX_NAMED = 3
+_MAX_SAID = 400
 # Where conda sets files aside during a transaction: where packages put theirs.
 _FOLDERS_OF_PACKAGES = ("bin", "conda-meta", "condabin", "lib", "etc", "share", "include", "ssl", "man")
 
@@ -117,7 +118,8 @@ class UpdateChange(Change):
         if answer.error is not None:
             told = explain(answer.error, Facts(tool=tool, records=self._before.details or ()))
             cause = " %s %s" % (told[0].cause, told[0].remedy) if told else ""
-            raise Failed("%s failed (%s).%s It says: %s" % (tool.kind, answer.error.kind, cause, answer.error.message))
+            said = " ".join(answer.error.message.split())[-_MAX_SAID:]
+            raise Failed("%s failed (%s).%s It says: %s" % (tool.kind, answer.error.kind, cause, said))
         if settings.condarc_solver:
             self._write_solver(settings.condarc_solver)
 
@@ -136,7 +138,8 @@ class UpdateChange(Change):
             after = self._after = read_packages(prefix)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is a reason to go back
             return ["%s cannot be read after the change: %s" % (prefix, error)]
-        problems = ["%s does not hold after the change." % item.spec for item in unmet(self._plan.wanted, after.records or [])]
+        open_ = unmet(self._plan.wanted, after.records or [])
+        problems = ["%s does not hold after the change." % item.spec for item in open_]
         problems += _damage(prefix, after)
         if self._envs() != self._envs_before:
             problems.append("Environments other than the one changed are not as they were.")

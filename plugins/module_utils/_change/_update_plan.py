@@ -26,6 +26,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._spec._version impo
 
 # The classic solver takes half a minute for 300 packages here, and many minutes on real channels.
 PLAN_SECONDS = 1800.0
+_MAX_SAID = 400
 _NEVER_REMOVED = ("conda", "mamba", "micromamba", "python")
 
 
@@ -125,15 +126,14 @@ class Planner:
             self._found[name] = found_packages(answer, name)
         return self._found[name]
 
-    def _facts(self, name: str, wanted: t.Optional[str], plan: t.Optional[Answer]) -> Facts:
+    def _facts(self, plan: t.Optional[Answer]) -> Facts:
         place, settings = self._place, self._place.setting
         pinned = settings("pinned_packages")
         channels = self._rules.options.channels or settings("channels") or ()
         return Facts(
             tool=self._driver.tool,
             records=self._records,
-            found=self._found.get(name),
-            wanted=wanted,
+            found=self._found.get(self._driver.tool.package),
             pinned=place.environment.pinned,
             pinned_packages=[str(text) for text in pinned] if isinstance(pinned, list) else (),
             channels=[str(channel) for channel in channels] if isinstance(channels, (list, tuple)) else (),
@@ -145,8 +145,8 @@ class Planner:
             plan=plan,
         )
 
-    def _why(self, name: str, plan: t.Optional[Answer], wanted: t.Optional[str] = None) -> t.List[Diagnosis]:
-        return why_not_newer(self._facts(name, wanted, plan)) if name == self._driver.tool.package else []
+    def _why(self, name: str, plan: t.Optional[Answer]) -> t.List[Diagnosis]:
+        return why_not_newer(self._facts(plan)) if name == self._driver.tool.package else []
 
     def _failed(self, answer: Answer, open_: t.Sequence[Wanted]) -> Failed:
         error = answer.error
@@ -157,8 +157,9 @@ class Planner:
                 self._search(name)  # to say what holds it back, the channels have to be asked
             except Failed:
                 pass
-        diagnoses = explain(error, self._facts(name, None, answer))
-        what = "plan the installation of %s in" % ", ".join(item.spec for item in open_) if open_ else "search the channels of"
+        diagnoses = explain(error, self._facts(answer))
+        specs = ", ".join(item.spec for item in open_)
+        what = "plan the installation of %s in" % specs if specs else "search the channels of"
         return _sentence("could not %s %s" % (what, self._place.prefix), diagnoses, error.message, self._driver.tool.kind)
 
     def _nothing(self, answer: Answer, open_: t.Sequence[Wanted]) -> Failed:
@@ -169,7 +170,8 @@ class Planner:
         if not self._found[name]:
             return self._no_channel(name)
         diagnoses = self._why(name, answer)
-        what = "says that nothing is to be done in %s, though %s does not hold there" % (self._place.prefix, open_[0].spec)
+        what = "says that nothing is to be done in %s, though %s does not hold there"
+        what %= (self._place.prefix, open_[0].spec)
         return _sentence(what, diagnoses, "", self._driver.tool.kind)
 
     def _no_channel(self, name: str) -> Failed:
@@ -181,7 +183,8 @@ class Planner:
         """Refuse a plan that does more than it may."""
         for change in actions.changes:
             if change.kind == REMOVED and change.name in _NEVER_REMOVED:
-                raise Refused("The plan for %s would remove %s, so nothing was done." % (self._place.prefix, change.name))
+                text = "The plan for %s would remove %s, so nothing was done."
+                raise Refused(text % (self._place.prefix, change.name))
             if change.kind == DOWNGRADED and change.name in open_ and not self._rules.may_downgrade:
                 text = "%s would go from %s down to %s in %s: allow it with allow_downgrade, or ask for another version."
                 raise Refused(text % (change.name, change.before.version, change.after.version, self._place.prefix))
@@ -193,7 +196,8 @@ class Planner:
 
 def _sentence(what: str, diagnoses: t.Sequence[Diagnosis], message: str, tool: str) -> Failed:
     first = " %s %s" % (diagnoses[0].cause, diagnoses[0].remedy) if diagnoses else ""
-    text = "%s %s.%s%s" % (tool, what, first, " It says: %s" % message if message else "")
+    said = " ".join(message.split())[:_MAX_SAID]
+    text = "%s %s.%s%s" % (tool, what, first, " It says: %s" % said if said else "")
     return Failed(text, {"diagnoses": [dict(item._asdict()) for item in diagnoses]})
 
 
