@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import os
 import typing as t
 
@@ -80,6 +81,23 @@ def remove_unpacked(cache: str, name: str) -> bool:
     return True
 
 
+def installed_by_pip(prefix: str) -> t.Set[str]:
+    """The paths below a prefix of all files that Python packages list as theirs (PEP 376), whoever installed them."""
+    found: t.Set[str] = set()
+    for library in names_below(prefix + "/lib"):
+        packages = "lib/%s/site-packages" % library
+        if not library.startswith("python"):
+            continue
+        for name in names_below("%s/%s" % (prefix, packages)):
+            if not name.endswith(".dist-info"):
+                continue
+            text = read_text("%s/%s/%s/RECORD" % (prefix, packages, name)) or ""
+            rows = csv.reader(text.replace("\0", "").splitlines())
+            paths = [os.path.normpath("%s/%s" % (packages, row[0])) for row in rows if row and row[0][:1] != "/"]
+            found.update(path for path in paths if not path.startswith(".."))
+    return found
+
+
 def free_space(path: str) -> t.Tuple[int, t.Optional[int]]:
     """The bytes that may still be written to the file system of a path, and its free inodes; None where it counts none."""
     status = os.statvfs(path)
@@ -110,6 +128,7 @@ __all__ = (
     "absent",
     "fingerprints",
     "free_space",
+    "installed_by_pip",
     "is_there",
     "names_below",
     "nearest_existing",

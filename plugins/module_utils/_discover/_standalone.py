@@ -1,0 +1,71 @@
+# Copyright (c) 2026, The labfleet.conda contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""A program that stands alone, such as micromamba in /usr/local/bin: what its file tells, without running it."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._installations import Installation
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._programs import examine_program
+from ansible_collections.labfleet.conda.plugins.module_utils._system._access import (
+    Writers,
+    directory_writers,
+    writers,
+)
+from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable
+from ansible_collections.labfleet.conda.plugins.module_utils._system._root import Root
+
+_STICKY = 0o1000
+
+
+def standalone_program(root: Root, path: str) -> t.Tuple[Installation, bool]:
+    """The installation that is one program, and whether it is machine code; its prefix is the directory it lies in.
+
+    :raises Absent: there is nothing.
+    :raises Unreadable: it is no regular file, or cannot be read.
+    """
+    program = examine_program(root, path)
+    installation = Installation(
+        kind=program.name,
+        distribution=None,
+        distribution_evidence=None,
+        prefix=program.path.rpartition("/")[0] or "/",
+        program=program.path,
+        versions={},
+        version_source=None,
+        uid=program.uid,
+        gid=program.gid,
+        mode=program.mode,
+        writers=_who_may_write(root, program.path),
+        installer=None,
+        is_secondary=False,
+        environment=None,
+        notes=[],
+    )
+    return installation, program.is_binary
+
+
+def _who_may_write(root: Root, path: str) -> Writers:
+    """Who may change the program, exchange it, or exchange a directory on the way to it."""
+    directory, name = root.walk_to_parent(path)
+    with directory:
+        found = directory_writers(directory) | writers(directory.child_status(name), root.identities)
+    parent = directory.path
+    while parent != "/":
+        parent = parent.rpartition("/")[0] or "/"
+        try:
+            with root.directory(parent) as above:
+                if not above.status().st_mode & _STICKY:  # sticky: others' entries cannot be exchanged
+                    found = found | directory_writers(above)
+        except (Absent, Unreadable):
+            continue
+    return found
+
+
+__all__ = ("standalone_program",)
