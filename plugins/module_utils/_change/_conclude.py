@@ -53,7 +53,7 @@ def concluded(
     records = list(answer["records"])
     if error and not check and not records:
         kind = "refused" if error["kind"] == "refused" else "failed"
-        records.append({"action": action, "prefix": place.prefix, "outcome": kind, "message": error["message"]})
+        records.append({"action": action, "prefix": place.subject, "outcome": kind, "message": error["message"]})
     if not check:
         result["ledger"] = _write_down(place, options, records)
     if error:

@@ -54,6 +54,11 @@ class Place(t.NamedTuple):
         return self.installation.uid
 
     @property
+    def subject(self) -> str:
+        """The path that it is known by: that of the prefix, or of a program that stands alone."""
+        return self.prefix if self.environment is not None else str(self.installation.program)
+
+    @property
     def version(self) -> t.Optional[str]:
         """The version of the tool that the installation is one of."""
         return self.installation.version
@@ -130,17 +135,23 @@ def _place(look: Look, installation: Installation, environment: Environment) -> 
 def look_at_program(path: str) -> Place:
     """Look at a micromamba that stands alone, without running it: its prefix is the directory in which it lies.
 
-    :raises Refused: there is no such program.
+    After a change that was cut off, it may not be there, or only in part.
+
+    :raises Refused: there is no such program, or it cannot be changed by its owner.
     """
     root = Root("/")
+    pending = is_there("%s/.labfleet-conda/journal.json" % (path.rpartition("/")[0]))
     try:
-        installation, is_binary = standalone_program(root, path)
+        installation, is_binary, folder_uid = standalone_program(root, path, gone=pending)
     except Absent:
         raise Refused("There is no program at %s." % path) from None
     except Unreadable as error:
         raise Refused("%s cannot be used: %s." % (path, error.reason)) from error
-    if not is_binary and installation.kind == "micromamba":
+    if not is_binary and not pending:
         raise Refused("%s is a script, and no micromamba itself: name the program that it starts." % path)
+    if folder_uid != installation.uid:
+        text = "%s and the directory that it lies in belong to different users: give them one owner first."
+        raise Refused(text % installation.program)
     name = root.identities.user_name(installation.uid)
     user = root.identities.find_user(name) if name else None
     return Place(
@@ -165,12 +176,12 @@ def refuse_unless_ours(place: Place, *, trusted: t.Iterable[str] = ()) -> None:
     if me not in (_ROOT, place.uid):
         raise Refused(
             "%s belongs to %s, and only its owner may change it: run the task with become: true and become_user: %s."
-            % (_named(place), place.owner, place.owner)
+            % (place.subject, place.owner, place.owner)
         )
     if me != place.uid and place.home is None:
         raise Refused(
             "%s belongs to the user number %d, which no user of this host has: give it an owner first."
-            % (_named(place), place.uid)
+            % (place.subject, place.uid)
         )
     who = place.installation.writers
     names = (set(who.users) | {"group " + name for name in who.groups}) - {place.owner, "root"}
@@ -180,13 +191,8 @@ def refuse_unless_ours(place: Place, *, trusted: t.Iterable[str] = ()) -> None:
     if names:
         raise Refused(
             "%s can be changed by others than its owner %s (%s), so what is in it must not be run: take away their right"
-            " to write, or name them in trusted_writers." % (_named(place), place.owner, ", ".join(sorted(names)))
+            " to write, or name them in trusted_writers." % (place.subject, place.owner, ", ".join(sorted(names)))
         )
-
-
-def _named(place: Place) -> str:
-    """What the owner knows it by."""
-    return place.prefix if place.environment is not None else str(place.installation.program)
 
 
 __all__ = ("Place", "look_at", "look_at_program", "refuse_unless_ours")

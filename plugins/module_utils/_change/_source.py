@@ -95,12 +95,9 @@ def lock_source(session: Session, driver: Driver, channels: t.Sequence[str], *, 
     packages = explicit_packages(read_text(path, limit=_MAX_LIST) or "")
     question = driver.tool.explicit_install(path, Options(channels=tuple(channels)), prefix=session.prefix)
     command = driver.command(question, seconds=seconds, grace=grace)
-    environment = {
-        **command.environment,
-        "CONDA_PKGS_DIRS": session.prefix + "/pkgs",
-        "CONDA_ROOT_DIR": session.prefix,  # conda 4 installs conda into its own base only, which this tells it
-        "CONDA_ROOT_PREFIX": session.prefix,
-    }
+    environment = {**command.environment, "CONDA_PKGS_DIRS": session.prefix + "/pkgs"}
+    if driver.tool.kind == "conda":
+        environment["CONDA_ROOT_DIR"] = session.prefix  # conda 4 installs conda into what it takes for its base only
     about = {"tool": driver.tool.program, "version": driver.tool.version}
     return Source(path, about, tuple(packages), False, command._replace(environment=environment))
 

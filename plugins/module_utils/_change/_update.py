@@ -25,6 +25,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._preflight 
     check_space,
     wait_until_unused,
 )
+from ansible_collections.labfleet.conda.plugins.module_utils._change._program import micromamba_at, update_program
 from ansible_collections.labfleet.conda.plugins.module_utils._change._session import Session, identifier, tool_of
 from ansible_collections.labfleet.conda.plugins.module_utils._change._snapshot import prune
 from ansible_collections.labfleet.conda.plugins.module_utils._change._solver_wish import SolverWish, solver_wish
@@ -60,6 +61,9 @@ def update(options: t.Mapping[str, t.Any], *, check: bool, note: _Note) -> _Map:
     :returns: the result of the module.
     :raises ChangeError: it was not updated; the error carries the result so far.
     """
+    program = micromamba_at(str(options["prefix"]))
+    if program is not None:
+        return update_program(program, options, check=check, note=note)
     place = look_at(str(options["prefix"]))
     wish = solver_wish(place, options["solver"])
     wanted = wanted_packages(tool_of(place).package, str(options["version"]), [*options["packages"], *wish.packages])

@@ -12,7 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._installations import Installation
-from ansible_collections.labfleet.conda.plugins.module_utils._discover._programs import examine_program
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._programs import Program, examine_program
 from ansible_collections.labfleet.conda.plugins.module_utils._system._access import (
     Writers,
     directory_writers,
@@ -24,13 +24,37 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._root impor
 _STICKY = 0o1000
 
 
-def standalone_program(root: Root, path: str) -> t.Tuple[Installation, bool]:
-    """The installation that is one program, and whether it is machine code; its prefix is the directory it lies in.
+class Standalone(t.NamedTuple):
+    """A program that stands alone.
 
+    :param installation: what is known of it; its prefix is the directory in which it lies.
+    :param is_binary: whether it is machine code.
+    :param folder_uid: the owner of that directory.
+    """
+
+    installation: Installation
+    is_binary: bool
+    folder_uid: int
+
+
+def standalone_program(root: Root, path: str, *, gone: bool = False) -> Standalone:
+    """Look at a program.
+
+    :param gone: it may not be there, after a change that was cut off: then it is taken for the directory owner's.
     :raises Absent: there is nothing.
     :raises Unreadable: it is no regular file, or cannot be read.
     """
-    program = examine_program(root, path)
+    try:
+        program = examine_program(root, path)
+    except Absent:
+        if not gone:
+            raise
+        program = None
+    directory, name = root.walk_to_parent(program.path if program else path)
+    with directory:
+        status, where = directory.status(), directory.join(name)
+    if program is None:
+        program = Program(where, name, None, False, status.st_uid, status.st_gid, 0o755)
     installation = Installation(
         kind=program.name,
         distribution=None,
@@ -48,14 +72,16 @@ def standalone_program(root: Root, path: str) -> t.Tuple[Installation, bool]:
         environment=None,
         notes=[],
     )
-    return installation, program.is_binary
+    return Standalone(installation, program.is_binary, status.st_uid)
 
 
 def _who_may_write(root: Root, path: str) -> Writers:
     """Who may change the program, exchange it, or exchange a directory on the way to it."""
     directory, name = root.walk_to_parent(path)
     with directory:
-        found = directory_writers(directory) | writers(directory.child_status(name), root.identities)
+        found = directory_writers(directory)
+        if directory.has(name):
+            found = found | writers(directory.child_status(name), root.identities)
     parent = directory.path
     while parent != "/":
         parent = parent.rpartition("/")[0] or "/"
@@ -68,4 +94,4 @@ def _who_may_write(root: Root, path: str) -> Writers:
     return found
 
 
-__all__ = ("standalone_program",)
+__all__ = ("Standalone", "standalone_program")

@@ -35,6 +35,11 @@ def is_there(path: str) -> bool:
     return not absent(path, [""]) if path.endswith("/") else not absent(os.path.dirname(path), [os.path.basename(path)])
 
 
+def is_folder(path: str) -> bool:
+    """Whether a directory is at a path, or a link to one."""
+    return os.path.isdir(path)
+
+
 def names_below(path: str) -> t.List[str]:
     """The names in a directory, none where it is not there or must not be listed."""
     try:
@@ -129,6 +134,7 @@ __all__ = (
     "fingerprints",
     "free_space",
     "installed_by_pip",
+    "is_folder",
     "is_there",
     "names_below",
     "nearest_existing",
