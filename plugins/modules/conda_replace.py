@@ -12,18 +12,19 @@ version_added: 0.1.0
 author:
   - The labfleet.conda contributors (@labfleet)
 description:
-  - The way out where M(labfleet.conda.conda_update) finds none, such as from a base with Python 2.7 or 3.6, from a solver
-    that is broken, or from a conda that no longer starts. Another base takes the place of the old one, at the same path.
-  - The new base comes from an installer of constructor (Miniforge, Miniconda), or from a list of packages with checksums
-    that a conda or micromamba of another place installs.
+  - The way out where M(labfleet.conda.conda_update) finds none, such as from a base with Python 2.7 or 3.6, from a
+    solver that is broken, or from a conda that no longer starts. Another base takes the place of the old one, at the
+    same path.
+  - The new base comes from an installer of constructor (Miniforge, Miniconda), or from a list of packages with
+    checksums that a conda or micromamba of another place installs.
   - Environments (C(envs)), package caches (C(pkgs)) and configuration (C(.condarc), C(condarc.d), C(conda-meta/pinned),
     C(conda-meta/state), C(conda-meta/frozen), C(conda-meta/tos)) stay as they are, and so does everything that lies
     beside the directories of packages.
   - What nobody owns in the directories of packages, such as a script in C(bin), is moved to C(.labfleet-conda/replaced)
     of the prefix, and stays there until you remove it. Packages that were installed into the old base are not installed
     anew; RV(lost) names them, and C(explicit.txt) and C(pip.txt) of the snapshot hold their list.
-  - It is done in the same transaction as an update. A snapshot is taken first, the result is verified, and when anything
-    is wrong the old base is brought back, byte for byte. Killed at any instant, the next run brings it back.
+  - It is done in the same transaction as an update. A snapshot is taken first, the result is verified, and when
+    anything is wrong the old base is brought back, byte for byte. Killed at any instant, the next run brings it back.
   - The work is done by the owner of the prefix; a prefix that others can write to is refused, see O(trusted_writers).
 extends_documentation_fragment:
   - labfleet.conda._attributes
@@ -58,8 +59,8 @@ options:
     type: str
   lock:
     description:
-      - A list of packages (C(@EXPLICIT)) with a checksum each, as C(conda list --explicit --md5) writes it; as an address
-        or as a path. O(tool) installs it.
+      - A list of packages (C(@EXPLICIT)) with a checksum each, as C(conda list --explicit --md5) writes it; as an
+        address or as a path. O(tool) installs it.
     type: str
   sha256:
     description:
@@ -91,7 +92,8 @@ options:
     default: false
   trusted_writers:
     description:
-      - Users and groups who may write to the prefix beside its owner. Who can write there can run programs as the owner.
+      - Users and groups who may write to the prefix beside its owner. Who can write there can run programs as the
+        owner.
     type: list
     elements: str
     default: []
@@ -207,8 +209,9 @@ prefix:
   sample: /opt/conda
 outcome:
   description:
-    - What became of it. C(unchanged), C(planned) (check mode), C(committed), C(deferred) (O(busy=skip)), C(rolled_back),
-      or C(not_restored) where the old base could not be brought back whole, which the next run tries again.
+    - What became of it. C(unchanged), C(planned) (check mode), C(committed), C(deferred) (O(busy=skip)),
+      C(rolled_back), or C(not_restored) where the old base could not be brought back whole, which the next run tries
+      again.
   returned: always
   type: str
   sample: committed
@@ -250,7 +253,8 @@ packages:
       to: {version: 26.7.1, build: py313h78bf25f_0, channel: conda-forge}
 lost:
   description:
-    - The packages of the old base that the new one has in no version, and those that pip had installed into the old one.
+    - The packages of the old base that the new one has in no version, and those that pip had installed into the old
+      one.
   returned: when it was replaced
   type: dict
   sample: {conda: [numpy-1.13.1-py36_0], pip: [requests==2.12.4]}

@@ -4,8 +4,8 @@
 
 """Runs the code of a module in a process of its own, without Ansible around it, for tests that kill it.
 
-Its arguments are the name of the module, that of its function, and a JSON map of options, of which C(check) is for check
-mode; the defaults are those of the module. It prints the result as JSON.
+Its arguments are the name of the module, that of its function, and a JSON map of options, of which C(check) is for
+check mode; the defaults are those of the module. It prints the result as JSON.
 """
 
 from __future__ import annotations

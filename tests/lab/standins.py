@@ -102,7 +102,8 @@ int main(int count, char **words) {
         return 0;
     }
     if (!strcmp(words[1], "search")) return search();
-    for (int number = 2; number < count - 1; number++) if (!strcmp(words[number], "--version")) version = words[number + 1];
+    for (int number = 2; number < count - 1; number++)
+        if (!strcmp(words[number], "--version")) version = words[number + 1];
     if (!strcmp(words[1], "self-update")) return self_update(version);
     return 109;
 }

@@ -43,6 +43,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._walk impor
 MARK, REPLACED, KEPT = "emptied.json", "replaced", "kept"
 # Tells which file a base came from, so that it is not replaced by the same once more.
 ORIGIN = "replaced.json"
+_NEW = "new"
 PACKAGE_CACHE, META, HISTORY = "pkgs", "conda-meta", "history"
 _MODE_OF_HISTORY = 0o644
 _LIMIT = 4 * 1024 * 1024
@@ -148,26 +149,16 @@ def _write_empty_history(top: int) -> None:
 
 
 def give_back_cache(prefix: str, folder: int, change: str) -> None:
-    """Put the package cache back into its place, and into it what the installer has left in one of its own."""
+    """Put the package cache back into its place; what the installer has left in one of its own waits for the end."""
     top = open_folder(prefix)
     try:
-        kept = _open_below(folder, (KEPT, change))
-        close(kept)
-        new = (KEPT, change, "new")
         if PACKAGE_CACHE in names_in(top):
-            _move_between(PACKAGE_CACHE, top, folder, new)
+            _move_between(PACKAGE_CACHE, top, folder, (KEPT, change, _NEW))
         # From here on, what lies at its place is the old one.
         mark = _mark(folder)
         mark["stays"] = sorted({*mark.get("stays", ()), PACKAGE_CACHE})
         write_durably(folder, MARK, json.dumps(mark).encode("utf-8"))
         _take_back_cache(top, folder, change)
-        source = _open_below(folder, new)
-        try:
-            if PACKAGE_CACHE in names_in(source):
-                move(PACKAGE_CACHE, source, top, keep=True)
-        finally:
-            close(source)
-        remove_tree(folder, KEPT)
     finally:
         close(top)
 
@@ -242,9 +233,17 @@ def forget_emptying(folder: int, change: str) -> None:
             remove_tree(folder, name)
 
 
-def settle_emptying(folder: int, change: str) -> None:
-    """Remove what a change has left that is kept; but not what nobody owned."""
+def settle_emptying(prefix: str, folder: int, change: str) -> None:
+    """Remove what a change has left that is kept; but not what nobody owned, nor new packages in the cache."""
     remove_file(folder, MARK)
+    if KEPT in names_in(folder):
+        top, source = open_folder(prefix), _open_below(folder, (KEPT, change, _NEW))
+        try:
+            if PACKAGE_CACHE in names_in(source):
+                move(PACKAGE_CACHE, source, top, keep=True)
+        finally:
+            close(top, source)
+        remove_tree(folder, KEPT)
     if REPLACED not in names_in(folder):
         return
     below = private_folder(REPLACED, at=folder)

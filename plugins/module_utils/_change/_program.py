@@ -22,7 +22,6 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._journal im
 from ansible_collections.labfleet.conda.plugins.module_utils._change._package import Package
 from ansible_collections.labfleet.conda.plugins.module_utils._change._package_changes import diff_texts, package_changes
 from ansible_collections.labfleet.conda.plugins.module_utils._change._place import (
-    Place,
     look_at_program,
     refuse_unless_ours,
 )
@@ -44,7 +43,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._transactio
 from ansible_collections.labfleet.conda.plugins.module_utils._change._update_change import plain_change
 from ansible_collections.labfleet.conda.plugins.module_utils._change._update_plan import PLAN_SECONDS
 from ansible_collections.labfleet.conda.plugins.module_utils._change._verify import Driver, answer_of
-from ansible_collections.labfleet.conda.plugins.module_utils._change._wanted import NEWEST, Wanted, wanted_packages
+from ansible_collections.labfleet.conda.plugins.module_utils._change._wanted import Wanted, wanted_packages
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import Look
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import Options as LookOptions
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._records import RecordName
@@ -164,7 +163,9 @@ class _Work:
             raise Failed("%s. Put a working one there first." % error) from error
         version = told_version(tool, done.stdout, done.stderr)
         if done.code != 0 or version is None:
-            text = "%s --version ends with exit code %d, so that it cannot update itself: put a working one there first."
+            text = (
+                "%s --version ends with exit code %d, so that it cannot update itself: put a working one there first."
+            )
             raise Failed(text % (program, done.code))
         return driver.with_tool(tool._replace(version=version))
 
@@ -205,9 +206,7 @@ class _Work:
             raise Refused(text % (version, target.version))
         return target
 
-    def _change(
-        self, session: Session, store: ProgramStore, driver: Driver, target: Package, result: _Map
-    ) -> _Map:
+    def _change(self, session: Session, store: ProgramStore, driver: Driver, target: Package, result: _Map) -> _Map:
         if result.get("recovered"):
             clear_journal(session.folder)  # its record is in the hands of the caller
         given, name = self._options, identifier()

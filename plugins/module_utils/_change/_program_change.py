@@ -36,7 +36,11 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._transactio
 from ansible_collections.labfleet.conda.plugins.module_utils._change._update_change import plain_change
 from ansible_collections.labfleet.conda.plugins.module_utils._change._verify import Driver
 from ansible_collections.labfleet.conda.plugins.module_utils._system._clock import seconds_now, utc_text
-from ansible_collections.labfleet.conda.plugins.module_utils._system._durable import close, sync_file_system, write_durably
+from ansible_collections.labfleet.conda.plugins.module_utils._system._durable import (
+    close,
+    sync_file_system,
+    write_durably,
+)
 from ansible_collections.labfleet.conda.plugins.module_utils._system._program import (
     ProgramFile,
     copy_program,

@@ -182,8 +182,13 @@ class _Work:
         configuration = [path for path in CONFIGURATION if is_there("%s/%s" % (session.prefix, path))]
         top = Root("/").directory(session.prefix)
         with top:
-            replaced = sum(_size(top, name) for name, kind in top.entries() if name not in stays and kind == "directory")
-        return {"replaces": {"bytes": replaced, **_versions(session.place)}, "kept": sorted({*stays, *configuration} - {STATE})}
+            replaced = sum(
+                _size(top, name) for name, kind in top.entries() if name not in stays and kind == "directory"
+            )
+        return {
+            "replaces": {"bytes": replaced, **_versions(session.place)},
+            "kept": sorted({*stays, *configuration} - {STATE}),
+        }
 
     def _source(self, session: Session, result: _Map) -> Source:
         """Fetch what the new base comes from, and see that it can be used."""
@@ -231,7 +236,7 @@ class _Work:
             result["changed"] = outcome.outcome == NOT_RESTORED
             state = "The old state is back." if outcome.outcome != NOT_RESTORED else "The next run tries again."
             raise Failed("The base of %s was not replaced: %s %s" % (session.prefix, outcome.why, state), result)
-        settle_emptying(session.folder, name)
+        settle_emptying(session.prefix, session.folder, name)
         changes = change.changes()
         result.update(changed=True, after=_versions(change.place), packages=[plain_change(item) for item in changes])
         result["diff"] = diff_texts(changes, session.prefix)

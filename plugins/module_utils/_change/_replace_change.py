@@ -109,9 +109,7 @@ class ReplaceChange(Change):
         try:
             self._configuration = Configuration(session.prefix, self._name)
             owned = owned_paths(self._before) | installed_by_pip(session.prefix)
-            self.moved = empty(
-                session.prefix, session.folder, self._name, owned=owned, moves_cache=source.moves_cache
-            )
+            self.moved = empty(session.prefix, session.folder, self._name, owned=owned, moves_cache=source.moves_cache)
             self._fill()
             if source.moves_cache:
                 give_back_cache(session.prefix, session.folder, self._name)

@@ -77,7 +77,9 @@ def installer_head(text: str) -> t.Dict[str, str]:
     """
     found = {key.lower(): value for key, value in _HEAD.findall(text)}
     if not text.startswith("#!") or "name" not in found or "ver" not in found:
-        raise Refused("installer: it does not begin as an installer of constructor (such as Miniforge3 for Linux) does.")
+        raise Refused(
+            "installer: it does not begin as an installer of constructor (such as Miniforge3 for Linux) does."
+        )
     about = {"name": found["name"], "version": found["ver"]}
     if "plat" in found:
         about["platform"] = found["plat"]

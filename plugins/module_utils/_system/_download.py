@@ -14,7 +14,6 @@ import http.client
 import os
 import time
 import typing as t
-import urllib.error
 import urllib.request
 
 from ansible_collections.labfleet.conda.plugins.module_utils._system._durable import create, remove_file
@@ -58,8 +57,8 @@ def fetch(source: str, folder: int, name: str, *, sha256: str, limits: Limits) -
             os.fsync(target.fileno())
         if found != sha256.lower():
             raise NotFetched(
-                "%s is not what it should be: its SHA-256 sum is %s, not %s. Nothing of it was run; compare the sum with"
-                " that which its maker has published." % (source, found, sha256.lower())
+                "%s is not what it should be: its SHA-256 sum is %s, not %s. Nothing of it was run; compare the sum"
+                " with that which its maker has published." % (source, found, sha256.lower())
             )
         return size
     except NotFetched:
@@ -79,19 +78,8 @@ def is_address(source: str) -> bool:
 def _open(source: str, limits: Limits) -> t.BinaryIO:
     if not is_address(source):
         return os.fdopen(os.open(source, _READ), "rb")
-    # Without this, a server could send us on to any file of this host.
-    handlers = (urllib.request.ProxyHandler(), _Redirects())
     timeout = max(0.001, min(_SILENCE_SECONDS, limits.seconds))
-    return urllib.request.build_opener(*handlers).open(source, timeout=timeout)
-
-
-class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows http and https only; what arrives is checked by its sum."""
-
-    def redirect_request(self, req: t.Any, fp: t.Any, code: int, msg: str, headers: t.Any, newurl: str) -> t.Any:
-        if not newurl.startswith(("http://", "https://")):
-            raise NotFetched("%s sends to %s, which is no web address." % (req.full_url, newurl))
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
+    return urllib.request.build_opener().open(source, timeout=timeout)
 
 
 def _copy(stream: t.BinaryIO, target: t.BinaryIO, source: str, limits: Limits) -> t.Tuple[int, str]:

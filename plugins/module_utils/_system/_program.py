@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Keeps one program and puts it back, in single steps: at any instant it is there, the old one or the new one, whole."""
+"""Keeps one program and puts it back in one step: at any instant, the old one or the new one is there, whole."""
 
 from __future__ import annotations
 
