@@ -218,7 +218,8 @@ prefix:
 outcome:
   description:
     - What became of it. C(unchanged), C(planned) (check mode), C(committed), C(deferred) (O(busy=skip)),
-      C(rolled_back), or C(not_restored) where the old state could not be brought back whole, which the next run tries again.
+      C(rolled_back), or C(not_restored) where the old state could not be brought back whole, which the next run tries
+      again.
   returned: always
   type: str
   sample: committed
