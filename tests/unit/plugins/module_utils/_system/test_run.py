@@ -1,0 +1,144 @@
+# Copyright (c) 2026, The labfleet.conda contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Programs that are started and supervised; the programs are real shells and Pythons."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+
+import pytest
+from ansible_collections.labfleet.conda.plugins.module_utils._system._run import (
+    MAX_OUTPUT,
+    Command,
+    Interrupts,
+    NotStarted,
+    Supervised,
+)
+
+ENVIRONMENT = {"PATH": "/usr/bin:/bin"}
+
+
+def shell(script, **options):
+    return Command(("/bin/sh", "-c", script), ENVIRONMENT, **options)
+
+
+def wait_until(condition, seconds=20):
+    limit = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < limit, "it did not come"
+        time.sleep(0.01)
+
+
+def is_running(pid):
+    try:
+        with open("/proc/%d/stat" % pid) as stream:
+            return stream.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_code_and_output_come_back():
+    done = Supervised().run(shell("echo out; echo err >&2; exit 3"))
+    assert (done.code, done.stdout, done.stderr) == (3, b"out\n", b"err\n")
+    assert not done.timed_out and not done.interrupted and not done.killed
+
+
+def test_the_environment_and_directory_are_those_given(tmp_path, monkeypatch):
+    monkeypatch.setenv("CONDA_PREFIX", "/leaked")
+    done = Supervised().run(shell("env; pwd", directory=str(tmp_path)))
+    assert b"leaked" not in done.stdout and str(tmp_path).encode() in done.stdout
+
+
+def test_nothing_can_be_asked_of_standard_input():
+    assert Supervised().run(shell("read answer || echo end")).stdout == b"end\n"
+
+
+def test_a_program_that_is_not_there_is_named():
+    with pytest.raises(NotStarted, match="/no/such could not be started: no such file or directory"):
+        Supervised().run(Command(("/no/such",), ENVIRONMENT))
+
+
+def test_programs_of_one_call_run_at_once(tmp_path):
+    os.mkfifo(str(tmp_path / "pipe"))
+    # Each end of the pipe waits for the other: one after the other they would never end.
+    done = Supervised().run_all(
+        [
+            shell("echo hello > %s/pipe" % tmp_path, seconds=20),
+            shell("cat %s/pipe" % tmp_path, seconds=20),
+        ]
+    )
+    assert [item.code for item in done] == [0, 0] and done[1].stdout == b"hello\n"
+
+
+def test_of_very_much_output_the_end_is_kept():
+    script = "import sys\nfor _ in range(3 * %d // 65536): sys.stdout.write('x' * 65536)\nprint('end')" % MAX_OUTPUT
+    done = Supervised().run(Command((sys.executable, "-c", script), ENVIRONMENT))
+    assert done.code == 0 and len(done.stdout) == MAX_OUTPUT and done.stdout.endswith(b"xend\n")
+
+
+def test_at_the_time_limit_a_program_may_clean_up(tmp_path):
+    script = "trap 'echo undone; exit 7' TERM; echo ready; while :; do sleep 0.05; done"
+    done = Supervised().run(shell(script, seconds=0.3, grace=20))
+    assert done.timed_out and not done.killed and done.code == 7
+    assert done.stdout == b"ready\nundone\n"
+
+
+def test_who_does_not_end_is_killed_with_all_that_it_started(tmp_path):
+    script = "trap '' TERM; sleep 300 & echo $!; echo $$; wait; while :; do sleep 1; done"
+    done = Supervised().run(shell(script, seconds=0.2, grace=0.3))
+    assert done.timed_out and done.killed and done.code == -signal.SIGKILL
+    for pid in done.stdout.split():
+        wait_until(lambda pid=pid: not is_running(int(pid)))
+
+
+def test_the_signal_to_stop_is_the_tools():
+    script = "trap 'echo int; exit 1' INT; trap 'echo term; exit 2' TERM; while :; do sleep 0.05; done"
+    done = Supervised().run(shell(script, seconds=0.3, grace=20, stop_signal=signal.SIGINT))
+    assert done.stdout == b"int\n"
+
+
+def test_what_a_program_leaves_behind_is_ended():
+    done = Supervised().run(shell("sleep 300 & echo $!"))
+    assert done.code == 0
+    wait_until(lambda: not is_running(int(done.stdout)))
+
+
+@pytest.mark.parametrize(("number", "ends"), [(signal.SIGTERM, True), (signal.SIGINT, True), (signal.SIGHUP, False)])
+def test_signals_to_us_end_the_program_but_a_lost_connection_does_not(tmp_path, number, ends):
+    ready = tmp_path / "ready"
+    script = "trap 'echo undone; exit 1' TERM; touch %s; for i in 1 2 3 4 5 6 7 8; do sleep 0.05; done; echo done" % ready
+
+    def send():
+        wait_until(ready.exists)
+        os.kill(os.getpid(), number)
+
+    with Interrupts() as interrupts:
+        sender = threading.Thread(target=send)
+        sender.start()
+        done = Supervised(interrupts).run(shell(script, grace=20))
+        sender.join()
+    assert done.stdout == (b"undone\n" if ends else b"done\n")
+    assert done.interrupted == (number if ends else 0)
+
+
+def test_signals_are_as_before_afterwards():
+    before = signal.getsignal(signal.SIGTERM)
+    with Interrupts():
+        assert signal.getsignal(signal.SIGTERM) != before
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_descriptor_is_inherited_only_where_asked(tmp_path):
+    descriptor = os.open(str(tmp_path), os.O_RDONLY)
+    try:
+        script = "[ -e /proc/$$/fd/%d ] && echo open || echo closed" % descriptor
+        assert Supervised().run(shell(script)).stdout == b"closed\n"
+        assert Supervised(inherit=[descriptor]).run(shell(script)).stdout == b"open\n"
+    finally:
+        os.close(descriptor)

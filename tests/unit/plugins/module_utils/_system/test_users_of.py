@@ -1,0 +1,91 @@
+# Copyright (c) 2026, The labfleet.conda contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Processes that use a prefix; the processes are real."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+import pytest
+from ansible_collections.labfleet.conda.plugins.module_utils._system._users_of import uses_of
+
+
+@pytest.fixture
+def prefix(tmp_path):
+    for name in ("bin", "lib", "envs/work/bin"):
+        (tmp_path / "base" / name).mkdir(parents=True)
+    for place in ("bin", "envs/work/bin"):
+        shutil.copy("/bin/sleep", str(tmp_path / "base" / place / "sleep"))
+    return str(tmp_path / "base")
+
+
+@pytest.fixture
+def start():
+    started = []
+
+    def start_(*words, **options):
+        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, **options)
+        started.append(process)
+        return process.pid
+
+    yield start_
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def how(prefix, pid, **options):
+    return [use.how for use in uses_of(prefix, **options).found if use.pid == pid]
+
+
+def test_what_runs_from_the_prefix_uses_it(prefix, start):
+    assert how(prefix, start(prefix + "/bin/sleep", "300")) == ["program"]
+
+
+def test_what_runs_from_elsewhere_does_not(prefix, start):
+    assert how(prefix, start("/bin/sleep", "300")) == []
+
+
+def test_what_runs_from_its_environments_is_apart(prefix, start):
+    pid = start(prefix + "/envs/work/bin/sleep", "300")
+    assert how(prefix, pid, apart=["envs"]) == []
+    assert how(prefix, pid) == ["program"]
+
+
+def test_a_prefix_whose_name_begins_alike_is_another(prefix, start):
+    os.rename(prefix, prefix + "2")
+    os.makedirs(prefix)
+    assert how(prefix, start(prefix + "2/bin/sleep", "300")) == []
+
+
+def test_who_works_in_its_directories_uses_it(prefix, start):
+    assert how(prefix, start("/bin/sleep", "300", cwd=prefix + "/lib")) == ["directory"]
+
+
+def test_a_package_manager_named_on_the_command_line_is_one(prefix, start, tmp_path):
+    micromamba = str(tmp_path / "micromamba")
+    shutil.copy("/bin/sh", micromamba)
+    pid = start(micromamba, "-c", "read x < %s" % _pipe(tmp_path), "-p", prefix)
+    assert how(prefix, pid) == ["manager"]
+
+
+def test_pip_run_by_the_prefix_is_a_package_manager(prefix, start, tmp_path):
+    shutil.copy("/bin/sh", prefix + "/bin/python3")
+    (tmp_path / "pip").write_text("read x < %s\n" % _pipe(tmp_path))
+    assert how(prefix, start(prefix + "/bin/python3", str(tmp_path / "pip"), "install", "x")) == ["manager"]
+
+
+def test_we_ourselves_do_not_count(prefix, monkeypatch):
+    monkeypatch.chdir(prefix + "/lib")
+    assert os.getpid() not in [use.pid for use in uses_of(prefix).found]
+
+
+def _pipe(tmp_path):
+    path = str(tmp_path / "never-written")
+    if not os.path.exists(path):
+        os.mkfifo(path)
+    return path
