@@ -184,7 +184,3 @@ def clear_incomplete(prefix: str) -> t.List[str]:
 
 
 __all__ = ("MAX_COPY", "Snapshot", "SnapshotError", "clear_incomplete", "load_all", "new_id", "take")
-
-
-def prune(prefix, **options):
-    return []
