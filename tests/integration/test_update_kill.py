@@ -11,96 +11,32 @@ over, and every other environment is as it was. LABFLEET_KILLS says how often (2
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import random
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import pytest
+from integration.updating import Update, differing, update
+from lab import LabUnavailable
 from lab.base import Base, copy_of, make_base
 
 KILLS = int(os.environ.get("LABFLEET_KILLS", "20"))
-DRIVER = Path(__file__).with_name("update_driver.py")
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Base:
     """A real base prefix with an environment of its own, from which the others are copied."""
-    return make_base(tmp_path_factory.mktemp("kill") / "base")
-
-
-# What a step says first, and the step.
-STEPS = {"plans": "plan", "takes": "snapshot", "changes": "apply", "verifies": "verify", "restores": "restore"}
-
-
-def update(base: Base, *, kill: tuple[str, float] | None = None, **options: object) -> dict[str, object] | None:
-    """Run the code of conda_update, as the module does; None where it was killed.
-
-    :param kill: in which step, and how many seconds after its beginning.
-    """
-    given = {"prefix": str(base.path), "ledger": str(base.ledger), **options}
-    process = subprocess.Popen(
-        [sys.executable, str(DRIVER), json.dumps(given)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, text=True,
-    )  # fmt: skip
-    for line in process.stderr:
-        step = STEPS.get(line.split(" ")[0])
-        times.setdefault(step, []).append(time.monotonic())
-        if kill is not None and step == kill[0]:
-            try:
-                process.wait(kill[1])
-            except subprocess.TimeoutExpired:
-                kill_tree(process.pid)
-                process.communicate()
-                return None
-            break
-    output, _ = process.communicate(timeout=300)
-    times.setdefault("end", []).append(time.monotonic())
-    return json.loads(output.splitlines()[-1])
-
-
-# When the steps began, run after run.
-times: dict[str | None, list[float]] = {}
-
-
-def kill_tree(pid: int) -> None:
-    """SIGKILL a process and all that descend from it, stopped first so that none escapes."""
-    tree, found = [], [pid]
-    while found:
-        for number in found:
-            try:
-                os.kill(number, signal.SIGSTOP)
-            except ProcessLookupError:
-                continue
-            tree.append(number)
-        found = [child for number in found for child in children(number)]
-    for number in tree:
-        try:
-            os.kill(number, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
-
-
-def children(pid: int) -> list[int]:
     try:
-        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except (FileNotFoundError, ProcessLookupError):
-        return []
+        return make_base(tmp_path_factory.mktemp("kill") / "base")
+    except LabUnavailable as reason:
+        pytest.skip(str(reason))
 
 
 def test_killed_at_any_instant_the_next_run_ends_well(model: Base) -> None:
     seed = int(os.environ.get("LABFLEET_SEED", str(random.randrange(10**6))))
     chance = random.Random(seed)
-    base = copy_of(model)
-    assert update(base)["outcome"] == "committed"
-    begins = [times[step][-1] for step in ("plan", "snapshot", "apply", "verify", "end")]
-    lengths = dict(
-        zip(("plan", "snapshot", "apply", "verify"), (end - begin for begin, end in itertools.pairwise(begins)))
-    )
+    first = Update(copy_of(model))
+    assert first.result()["outcome"] == "committed"
+    lengths = {step: end - begin for (step, begin), (_next, end) in itertools.pairwise(first.began.items())}
     reached: dict[str, int] = {}
     for number in range(KILLS):
         base = copy_of(model)
@@ -109,8 +45,7 @@ def test_killed_at_any_instant_the_next_run_ends_well(model: Base) -> None:
         step = chance.choice(("plan", "snapshot", "apply", "apply", "apply", "verify"))
         delay = chance.uniform(0, lengths[step])
         what = f"seed {seed}, kill {number + 1} of {KILLS}, {delay:.3f} s into the step {step}"
-        result = update(base, kill=(step, delay))
-        phase = base.phase() if result is None else "had ended"
+        phase = base.phase() if Update(base).kill(step, delay) else "had ended"
         reached[phase] = reached.get(phase, 0) + 1
         result = update(base)
         assert result["outcome"] in ("committed", "unchanged"), (what, phase, result)
@@ -122,15 +57,13 @@ def test_killed_at_any_instant_the_next_run_ends_well(model: Base) -> None:
 
 
 def test_killed_while_it_restores_the_next_run_brings_the_old_state_back(model: Base) -> None:
-    """The step that undoes can be killed as well, again and again; then every file is as it was."""
+    """The step that undoes can be killed as well; then every file is as it was all the same."""
     base = copy_of(model)
     before = base.listing()
-    failing = {"verify_commands": ["false"]}
-    assert update(base, kill=("restore", 0.0), **failing) is None
+    assert Update(base, verify_commands=["false"]).kill("restore", 0.0)
     assert base.phase() == "restore"
-    result = update(base, **failing)
+    result = update(base, verify_commands=["false"])
     assert result["recovered"] and result["outcome"] == "rolled_back"
     assert base.version() == "4.3.13"
     assert base.leftovers() == []
-    after = base.listing()
-    assert {name for name in {*before, *after} if before.get(name) != after.get(name)} == set()
+    assert differing(before, base.listing()) == []
