@@ -9,16 +9,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import time
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._context import Audit
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import Environment
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._records import BadRecord, Record, parse_files
 from ansible_collections.labfleet.conda.plugins.module_utils._system._directory import Directory
-from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, ShareIsUp, Unreadable
+from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable
 from ansible_collections.labfleet.conda.plugins.module_utils._system._tree import compare_sums, look_for
 
 # conda's own checks leave them out: they are made anew by whoever runs Python
@@ -27,7 +25,6 @@ _COMPILED = (".pyc", ".pyo")
 MAX_UNKNOWN = 20
 # More than any environment has; what somebody else has put into records must not take all memory.
 MAX_NAMES = 1000000
-MIN_SHARE_SECONDS = 1.0
 _TOO_MANY = "its records name more than %d files; the rest was not looked at"
 
 _ByDirectory = t.Dict[str, t.List[str]]
@@ -39,12 +36,6 @@ def missing_files(environment: Environment, audit: Audit) -> t.Dict[str, t.List[
 
     Raises Absent or Unreadable where the environment cannot be entered.
     """
-    with _share_of(environment, audit):
-        return _missing_files(environment, audit)
-    return {}
-
-
-def _missing_files(environment: Environment, audit: Audit) -> t.Dict[str, t.List[str]]:
     wanted: _ByDirectory = {}
     with audit.root.directory(environment.prefix) as prefix:
         records = list(_files_of_all(environment, prefix, audit))
@@ -68,12 +59,6 @@ def _missing_files(environment: Environment, audit: Audit) -> t.Dict[str, t.List
 
 def altered_files(environment: Environment, audit: Audit) -> t.List[str]:
     """The files whose SHA-256 sum is not that in their record, of records that hold sums (C(paths_version) 1)."""
-    with _share_of(environment, audit):
-        return _altered_files(environment, audit)
-    return []
-
-
-def _altered_files(environment: Environment, audit: Audit) -> t.List[str]:
     wanted: t.Dict[str, t.List[t.Tuple[str, str, t.Optional[int]]]] = {}
     count, without = 0, 0
     with audit.root.directory(environment.prefix) as prefix:
@@ -94,21 +79,6 @@ def _altered_files(environment: Environment, audit: Audit) -> t.List[str]:
         audit.unknown(environment.prefix, text % without)
     _note_unknown(found.unknown, environment, audit)
     return sorted(found.altered)
-
-
-@contextlib.contextmanager
-def _share_of(environment: Environment, audit: Audit) -> t.Iterator[None]:
-    """Let an environment that is not root's take a tenth of the time that is left, so that nobody can take it all."""
-    root, now = audit.root, time.monotonic()
-    if environment.uid != 0 and root.deadline is not None:
-        root.share_deadline = now + max(MIN_SHARE_SECONDS, (root.deadline - now) / 10)
-    try:
-        yield
-    except ShareIsUp:
-        reason = "its files are too many, or too large, for its share of the time; they were not judged"
-        audit.unknown(environment.prefix, reason)
-    finally:
-        root.share_deadline = None
 
 
 def _has_files(record: Record, meta: Directory) -> bool:

@@ -34,6 +34,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._prefix._records im
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._system._directory import Directory
 from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable
+from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import shorten
 from ansible_collections.labfleet.conda.plugins.module_utils._system._report import Report
 
 MAX_SMALL_FILE = 1024 * 1024
@@ -213,7 +214,7 @@ def _frozen(meta: Directory, report: Report) -> Frozen:
         report.add(meta.join("frozen"), "it is not valid JSON; the environment is frozen all the same")
         return Frozen(None)
     message = content.get("message") if isinstance(content, dict) else None
-    return Frozen(message[:MAX_TEXT] if isinstance(message, str) else None)
+    return Frozen(shorten(message, MAX_TEXT) if isinstance(message, str) else None)
 
 
 def _created(meta: Directory, report: Report) -> t.Optional[float]:

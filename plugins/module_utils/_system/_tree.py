@@ -35,6 +35,8 @@ _LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 # Up to so many names are asked for one by one, which is quicker than listing the directory.
 FEW = 8
+# A file of this size or more that takes no hundredth of it on the disk takes much time to read and holds nothing.
+_SPARSE = 64 * 1024 * 1024
 _SPECIAL = frozenset(("", ".", ".."))
 
 # Names by the directory they lie in, as seen from the top.
@@ -277,6 +279,9 @@ def _has_sum(
             raise Unreadable(directory.join(name), "it is no regular file, though it was installed as one")
         if size is not None and status.st_size > BLOCK + 16 * size:
             return False  # so much more than was installed: not worth the time
+        if status.st_size > _SPARSE and status.st_blocks * 512 < status.st_size // 100:
+            reason = "it has %d bytes of which next to none are on the disk, so its sum was not made"
+            raise Unreadable(directory.join(name), reason % status.st_size)
         descriptor = os.open(name, _READ, dir_fd=directory.descriptor)
         try:
             if os.fstat(descriptor).st_ino != status.st_ino:
