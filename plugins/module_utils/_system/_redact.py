@@ -53,7 +53,7 @@ _PARAMETER = re.compile(
 )
 # conda config --remove-key is followed by the name of a setting.
 _OPTION = re.compile(
-    r"((?<![\w.-])--?(?!remove-key[ \t])(?:[\w.-]*" + _LONG + r"|(?:[\w.-]*[_.-])?" + _SHORT + r")"
+    r"((?<![\w.-])(?!--remove-key[ \t])--?(?:[\w.-]*" + _LONG + r"|(?:[\w.-]*[_.-])?" + _SHORT + r")"
     r"(?:[ \t\r\n]*=[ \t\r\n]*|[ \t\r\n]+|['\"],[ \t]*)"
     r"|(?<![\w.%?&;#-])[\w.]*(?:" + _LONG + r"|_" + _SHORT + r")="
     r"|authorization['\"]?[ \t]*[:=][ \t]*['\"]?(?:(?:basic|bearer|digest|token)[ \t]+)*"
