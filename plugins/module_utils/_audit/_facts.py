@@ -10,10 +10,10 @@
 from __future__ import annotations
 
 import functools
-import shlex
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._context import Audit
+from ansible_collections.labfleet.conda.plugins.module_utils._audit._remedies import quoted
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._configuration import Configuration
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._installations import Installation
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._condarc_merge import Setting
@@ -90,14 +90,15 @@ def to_set(origin: str, key: str, value: str) -> str:
     """How to give a setting another value where it was written."""
     if not origin.startswith("/"):
         return "Set the variable %s to %s, or take it away." % (shown(origin), value)
-    return "Type as the owner of the file: conda config --file %s --set %s %s" % (shlex.quote(origin), key, value)
+    command = quoted("conda", "config", "--file", origin, "--set", key, value)
+    return "Type as the owner of the file: " + command
 
 
 def to_remove(origin: str, key: str) -> str:
     """How to take back a setting where it was written."""
     if not origin.startswith("/"):
         return "Take the variable %s away." % shown(origin)
-    return "Type as the owner of the file: conda config --file %s --remove-key %s" % (shlex.quote(origin), key)
+    return "Type as the owner of the file: " + quoted("conda", "config", "--file", origin, "--remove-key", key)
 
 
 def origin_of(setting: Setting, key: str, text: str, audit: Audit) -> str:

@@ -153,7 +153,7 @@ def _driver_remedy(stack: Stack, item: str, least: str, target: Target, table: C
 
 def _install(torch: str, cuda: str) -> str:
     tag = "cu" + cuda.replace(".", "")
-    return "pip install 'torch==%s.*' --index-url https://download.pytorch.org/whl/%s" % (torch, tag)
+    return "python -m pip install 'torch==%s.*' --index-url https://download.pytorch.org/whl/%s" % (torch, tag)
 
 
 def dropped_devices(target: Target, table: CudaTable) -> t.List[t.Tuple[Device, str, int]]:
@@ -299,10 +299,10 @@ def _cpu_remedy(framework: Framework, stack: Stack, target: Target, table: CudaT
     if framework.origin == "conda":
         name = {"torch": "pytorch", "jax": "jaxlib"}.get(framework.name, framework.name)
         release = table.cuda_of_driver(target.driver) if target.driver else None
-        override = "CONDA_OVERRIDE_CUDA=%s " % release if release else ""
+        override = "env CONDA_OVERRIDE_CUDA=%s " % release if release else ""
         return (
-            "The solver saw no GPU when it was made, as in an image build. Run as its owner: "
-            "%sconda install -p {subject} '%s=*=*cuda*'." % (override, name)
+            "The solver saw no GPU when it was made, as in an image build. Type: "
+            "sudo -u {user} %sconda install -p {subject} '%s=*=*cuda*'" % (override, name)
         )
     capabilities = [device.capability for device in target.devices if device.capability]
     best = table.best_wheel(capabilities, target.driver, stack.platform) if framework.name == "torch" else None
@@ -322,7 +322,7 @@ def _two_stacks(verdict: Verdict, stack: Stack) -> None:
         if len(origins) == 2:
             text = "%s is there twice: %s by conda and %s by pip, one written over the other."
             parts = (_FRAMEWORK[name], origins["conda"].version, origins["pip"].version)
-            remedy = "Keep one: pip uninstall %s in the environment, then install conda's again." % name
+            remedy = "Keep one: pip uninstall %s in the environment as {user}, then install that of conda again." % name
             verdict.add("env.gpu_two_stacks", text % parts, item=name, severity="high", remedy=remedy)
     origins = sorted({item.origin for item in stack.toolkits})
     text = ", ".join("%s %s (%s)" % (item.package, item.version, item.origin) for item in stack.toolkits)

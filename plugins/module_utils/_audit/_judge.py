@@ -16,6 +16,7 @@ import time
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._context import Audit
+from ansible_collections.labfleet.conda.plugins.module_utils._audit._remedies import sudoer
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._rule import Problem, Rule, is_at_least
 from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import (
     Absent,
@@ -233,15 +234,12 @@ def _filled(remedy: str, finding: _Map) -> str:
     values = {
         "{subject}": finding["subject"],
         "{item}": finding["item"] or "",
-        "{user}": finding["owner"] or "its owner",
+        "{user}": finding["owner"] or "OWNER",
         "{path}": finding["path"] or finding["subject"],
     }
     found = re.split(r"(\{(?:subject|item|user|path)\})", remedy)
-    return "".join(_quoted(values[part]) if part in values else part for part in found)
-
-
-def _quoted(value: str) -> str:
-    return value if value == "its owner" else shlex.quote(value)
+    quote = {"{user}": sudoer}
+    return "".join(quote.get(part, shlex.quote)(values[part]) if part in values else part for part in found)
 
 
 def _place(scope: str, subject: t.Any) -> str:

@@ -14,6 +14,7 @@ import typing as t
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._context import Audit
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._cuda_table import is_over, minor, numbers
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._gpu_truth import dropped_devices
+from ansible_collections.labfleet.conda.plugins.module_utils._audit._remedies import quoted, sudoer
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._rule import Problem, Rule
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import Environment
 from ansible_collections.labfleet.conda.plugins.module_utils._system._gpu import TOOLKIT_FILE, VERSION_FILE
@@ -27,7 +28,9 @@ def _of_environment(rule: str) -> _Check:
 
     def check(environment: Environment, audit: Audit) -> t.Iterator[Problem]:
         for problem in audit.gpu.verdict(environment).of(rule):
-            remedy = problem.remedy and problem.remedy.replace("{subject}", environment.prefix)
+            remedy = problem.remedy and problem.remedy.replace("{subject}", quoted(environment.prefix))
+            if remedy:
+                remedy = remedy.replace("{user}", sudoer(audit.user(environment.uid)))
             yield problem._replace(remedy=remedy)
 
     return check

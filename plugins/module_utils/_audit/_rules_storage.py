@@ -209,7 +209,7 @@ RULES = (
         title="What a package cache takes",
         explanation="Files that environments share by hard links cost nothing more; all others would be free without"
         " the cache. A size above the policy's limit is worse than a note.",
-        remedy="conda clean --all, as user {user}; it leaves what environments share by hard links in place.",
+        remedy="sudo -u {user} conda clean --all ; it leaves what environments share by hard links in place.",
         check=_size,
         source="conda issues 3177, 7597",
         needs=("storage",),
@@ -221,7 +221,7 @@ RULES = (
         scope="cache",
         title="A package cache holds much that no environment uses",
         explanation="conda never removes old packages and archives from a cache by itself.",
-        remedy="conda clean --all, as user {user} and at a time when that user runs no conda.",
+        remedy="sudo -u {user} conda clean --all , at a time when that user runs no conda.",
         check=_growth,
         source="conda issues 3177, 7597",
         needs=("storage",),
@@ -247,8 +247,8 @@ RULES = (
         title="Packages were copied in place of linked",
         explanation="An environment that was copied, moved from another file system or restored from a backup has lost"
         " its hard links, and takes the space of each package once more.",
-        remedy="Make the environment anew from its explicit list: conda list -p {subject} --explicit > list.txt; conda"
-        " create -p NEW --file list.txt (which leaves out what pip installed)",
+        remedy="Make the environment anew from its explicit list, as {user}: conda list -p {subject} --explicit > list.txt;"
+        " conda create -p NEW --file list.txt (which leaves out what pip installed)",
         check=_copied,
         source="conda documentation, disk usage and hard links",
         needs=("storage",),
