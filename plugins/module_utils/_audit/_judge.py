@@ -210,7 +210,7 @@ def _subjects(scope: str, audit: Audit) -> t.Iterable[t.Any]:
 
 def _finding(rule: Rule, subject: t.Any, path: str, problem: Problem, audit: Audit) -> _Map:
     severity = audit.policy.severity(rule.id) or problem.severity or rule.severity
-    owner, environment = _who(rule.scope, subject, audit)
+    owner, environment = _who(rule.scope, subject, path, audit)
     finding: _Map = {
         "rule": rule.id,
         "severity": severity,
@@ -265,12 +265,19 @@ def _number(scope: str, subject: t.Any, audit: Audit) -> t.Optional[int]:
     return subject.uid
 
 
-def _who(scope: str, subject: t.Any, audit: Audit) -> t.Tuple[t.Optional[str], t.Optional[str]]:
+def _user_of_file(configuration: t.Any, path: str) -> t.Optional[str]:
+    """The user whose a finding on settings is; nobody's where a file says it that is for everybody."""
+    sources = [source for setting in configuration.settings.values() for source in (*setting.sources, *setting.ignored)]
+    tiers = {source.tier for source in sources if source.origin == path}
+    return None if tiers & {"system", "state", "root_prefix"} else configuration.user
+
+
+def _who(scope: str, subject: t.Any, path: str, audit: Audit) -> t.Tuple[t.Optional[str], t.Optional[str]]:
     """Whose a subject is, and the name of the environment that it is or belongs to."""
     if scope == "host":
         return None, None
     if scope == "configuration":
-        return subject.user, None
+        return _user_of_file(subject, path), None
     if scope == "home":
         return subject.user, None
     if scope == "environment":

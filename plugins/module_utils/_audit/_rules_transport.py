@@ -17,6 +17,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._audit._facts impor
     is_conda,
     is_unset,
     listed,
+    origin_of,
     own_files,
     place_of_setting,
     read_small,
@@ -57,9 +58,10 @@ def _not_verified(configuration: Configuration, audit: Audit) -> _Problems:
         setting = setting_of(configuration, key, audit)
         if setting is not None:
             for name in _unverified(setting.value, ""):
+                origin = origin_of(setting, key, name, audit)
                 text = "%s switches the check of certificates off for %s in %s."
-                values = (in_words(setting.source), shown(name), key)
-                yield Problem(text % values, item="%s: %s" % (key, shown(name)), subject=setting.source)
+                values = (in_words(origin), shown(name), key)
+                yield Problem(text % values, item="%s: %s" % (key, shown(name)), subject=origin)
 
 
 def _unverified(value: t.Any, name: str) -> t.Iterator[str]:
