@@ -21,6 +21,9 @@ _PLATFORMS = {"linux": ("__linux", "__unix"), "osx": ("__osx", "__unix"), "win":
 _KNOWN_VIRTUAL = frozenset(("__linux", "__osx", "__unix", "__win"))
 
 
+MAX_REMEMBERED = 50000
+
+
 class Lack(t.NamedTuple):
     """Something that does not fit.
 
@@ -35,9 +38,13 @@ class Lack(t.NamedTuple):
 
 
 class Consistency:
-    """Judges environments, and remembers specs: the same few thousand come again and again."""
+    """Judges environments, and remembers specs: the same few thousand come again and again.
 
-    def __init__(self) -> None:
+    :param check: called again and again, to raise what ends the judgement when it takes too long.
+    """
+
+    def __init__(self, check: t.Callable[[], None] = lambda: None) -> None:
+        self._check = check
         self._specs: t.Dict[str, t.Optional[MatchSpec]] = {}
         self._answers: t.Dict[t.Tuple[str, str, str, str], t.Optional[bool]] = {}
 
@@ -51,6 +58,7 @@ class Consistency:
         found: t.List[Lack] = []
         unjudged: t.Dict[str, None] = {}
         for record in records:
+            self._check()
             for spec in record.depends:
                 self._judge(record, spec, installed, virtual, found, unjudged, is_wanted=True)
             for spec in record.constrains:
@@ -93,6 +101,10 @@ class Consistency:
         key = (text, record.name, record.version, record.build)
         if key in self._answers:
             return self._answers[key]
+        self._check()
+        if len(self._answers) > MAX_REMEMBERED:
+            self._answers.clear()
+            self._specs.clear()
         if text not in self._specs:
             try:
                 self._specs[text] = MatchSpec(text)

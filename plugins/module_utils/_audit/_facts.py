@@ -22,7 +22,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._prefix._yaml impor
 from ansible_collections.labfleet.conda.plugins.module_utils._spec._pattern import SpecError
 from ansible_collections.labfleet.conda.plugins.module_utils._spec._version import Version, parse_version
 from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable
-from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import MASK, is_secret_name, mask_text
+from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import MASK, is_secret_name, mask_text, on_one_line
 
 MAX_SHOWN = 300
 MAX_FILE = 256 * 1024
@@ -31,9 +31,7 @@ MAX_FILE = 256 * 1024
 def shown(value: t.Any) -> str:
     """A value from a file as it may stand in a finding: on one line, not long, without token and password."""
     text = value if isinstance(value, str) else _in_words(value)
-    if not text.isprintable():
-        text = "".join(sign if sign.isprintable() else "\\u%04x" % ord(sign) for sign in text)
-    text = mask_text(text)  # before it is cut: half a URL does not show what of it is a password
+    text = mask_text(on_one_line(text))  # before it is cut: half a URL does not show what of it is a password
     return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "..."
 
 

@@ -24,7 +24,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._errors imp
     TimeIsUp,
     Unreadable,
 )
-from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import shorten
+from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import on_one_line, shorten
 
 # What somebody can put into their own files must not crowd out the findings about others.
 MAX_PROBLEMS_OF_A_PLACE = 100
@@ -220,7 +220,7 @@ def _finding(rule: Rule, subject: t.Any, path: str, problem: Problem, audit: Aud
         "path": problem.path,
         "owner": problem.owner or owner,
         "environment": environment,
-        "evidence": shorten(problem.evidence, MAX_TEXT),
+        "evidence": shorten(on_one_line(problem.evidence), MAX_TEXT),
         "layer": audit.policy.layer(problem.policy or "rules." + rule.id),
         "waiver": None,
         "details": problem.details or {},

@@ -39,7 +39,7 @@ _LOOKED_AT = ("", "bin", "condabin", "lib", "conda-meta")
 
 
 def _missing_dependencies(environment: Environment, audit: Audit) -> t.Iterator[Problem]:
-    consistency = audit.memo("consistency", Consistency)
+    consistency = audit.memo("consistency", lambda: Consistency(lambda: audit.root.check_time(audit.root.current)))
     lacks, unjudged = consistency.lacks(audit.records(environment))
     if unjudged:
         text = "%d dependencies of its packages could not be judged: %s"

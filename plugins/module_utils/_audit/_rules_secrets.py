@@ -9,13 +9,19 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._context import Audit
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._facts import listed
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._inside import unowned_scripts
-from ansible_collections.labfleet.conda.plugins.module_utils._audit._places import names_in, opened, statuses_in
+from ansible_collections.labfleet.conda.plugins.module_utils._audit._places import (
+    names_in,
+    opened,
+    place_at,
+    statuses_in,
+)
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._rule import Problem, Rule
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._secret_texts import (
     json_of,
@@ -85,7 +91,13 @@ def _names_there(audit: Audit, holder: str) -> t.Iterable[str]:
 
 def _in_settings(_subject: Audit, audit: Audit) -> t.Iterator[Problem]:
     for path in _settings_files(audit):
-        yield from line_problems(audit, path, "high", keyed=True, harmless=_NO_SECRETS, subject=path)
+        holder = place_at(audit, path.rpartition("/")[0] or "/")
+        look = functools.partial(_in_file, path, audit)
+        yield from audit.within_share(holder.status.st_uid if holder else 0, path, look) or ()
+
+
+def _in_file(path: str, audit: Audit) -> t.List[Problem]:
+    return list(line_problems(audit, path, "high", keyed=True, harmless=_NO_SECRETS, subject=path))
 
 
 def _kind_of_record(record: Record) -> t.Optional[str]:

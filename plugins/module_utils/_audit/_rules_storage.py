@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._context import Audit
@@ -89,7 +90,7 @@ def _growth(cache: Cache, audit: Audit) -> t.Iterator[Problem]:
 def _duplicates(_subject: Audit, audit: Audit) -> t.Iterator[Problem]:
     where: t.Dict[str, _Found] = {}
     for cache in audit.caches:
-        found = contents(audit, cache)
+        found = audit.within_share(cache.uid, cache.path, functools.partial(contents, audit, cache))
         for name, package in found.packages.items() if found else ():
             where.setdefault(name, []).append((cache, t.cast(Contents, found), package))
     wasted: t.List[t.Tuple[int, int, str]] = []

@@ -86,8 +86,18 @@ def mask_text(text: str) -> str:
 
 
 def shorten(text: str, most: int) -> str:
-    """The beginning of a text, masked before it is cut: half a URL does not show what of it is a password."""
-    return mask_text(_printable(text))[:most]
+    """The beginning of a text, masked before it is cut: half a URL does not show what of it is a password.
+
+    A text that needs no cut is given as it is, to be masked with all others by clean().
+    """
+    return text if len(text) <= most else mask_text(_printable(text))[:most]
+
+
+def on_one_line(text: str) -> str:
+    """A text with what is not printable, such as a line break or a terminal's escape, written as C(\\uNNNN)."""
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else "\\u%04x" % ord(sign) for sign in _printable(text))
 
 
 def _may_name_secret(text: str) -> bool:
@@ -201,4 +211,4 @@ def _printable(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-__all__ = ("MASK", "clean", "is_secret_name", "mask_text", "shorten")
+__all__ = ("MASK", "clean", "is_secret_name", "mask_text", "on_one_line", "shorten")
