@@ -217,9 +217,7 @@ def _configured(configuration: Configuration, audit: Audit) -> t.Iterator[Use]:
         yield Use("defaults", _places(names, "defaults", audit), _who_decides(configuration, names, "defaults", None))
 
 
-def _who_decides(
-    configuration: Configuration, names: Names, text: str, origin: t.Optional[str]
-) -> t.Optional[str]:
+def _who_decides(configuration: Configuration, names: Names, text: str, origin: t.Optional[str]) -> t.Optional[str]:
     """Who it is due to that a channel is what it is: who names it, or who says, with more weight, where it leads.
 
     So nobody can have another's file blamed for what they make of a name in it.

@@ -22,7 +22,12 @@ from ansible_collections.labfleet.conda.plugins.module_utils._prefix._yaml impor
 from ansible_collections.labfleet.conda.plugins.module_utils._spec._pattern import SpecError
 from ansible_collections.labfleet.conda.plugins.module_utils._spec._version import Version, parse_version
 from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable
-from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import MASK, is_secret_name, mask_text, on_one_line
+from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import (
+    MASK,
+    is_secret_name,
+    mask_text,
+    on_one_line,
+)
 
 MAX_SHOWN = 300
 MAX_FILE = 256 * 1024

@@ -134,11 +134,7 @@ class GpuHost:
             "source": found.source,
             "tables": self.table.date,
             "assumed": self._as_assumed(assumed),
-            "environments": [
-                entry
-                for entry in map(self._safe_entry, self._audit.environments)
-                if entry is not None
-            ],
+            "environments": [entry for entry in map(self._safe_entry, self._audit.environments) if entry is not None],
         }
 
     def _safe_entry(self, environment: Environment) -> t.Optional[_Map]:

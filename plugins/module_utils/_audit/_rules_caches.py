@@ -212,7 +212,8 @@ RULES = (
         title="Several users can write to a package cache",
         explanation="Hard links make a file of the cache the very file of each user's environments, so who can write to"
         " the cache changes what others run; and conda's solvers load its index files, crafted ones too.",
-        remedy="Let pkgs_dirs name {subject} as a cache that only its owner fills, then ~/.conda/pkgs for each user. Look at"
+        remedy="Let pkgs_dirs name {subject} as a cache that only its owner fills, then ~/.conda/pkgs for each"
+        " user. Look at"
         " what others have put there, and close it: sudo -u {user} chmod go-w -- {subject}",
         check=_writable,
         source="conda documentation, admin-multi-user-install; CVE-2026-9149",

@@ -300,7 +300,8 @@ RULES = (
         title="The history and the installed packages differ",
         explanation="Revisions and the specs that somebody asked for are taken from the history, so an update or a"
         " rollback may do something unexpected.",
-        remedy="Look at: sudo -u {user} conda list -p {subject} --revisions ; install what is missing, or take what is not wanted away.",
+        remedy="Look at: sudo -u {user} conda list -p {subject} --revisions ; install what is missing, or take what"
+        " is not wanted away.",
         check=_history_drift,
         source="conda/history.py",
     ),

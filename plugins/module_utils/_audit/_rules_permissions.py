@@ -157,7 +157,8 @@ def _owner(environment: Environment, audit: Audit) -> t.Iterator[Problem]:
             "%s belongs to user %s; the policy wants it to be user %s's." % (environment.prefix, owner, expected),
             item="owner",
             policy="permissions.base_owner",
-            remedy="Make it anew as %s: what %s could write is not to be trusted, nor given away as it is." % (expected, owner),
+            remedy="Make it anew as %s: what %s could write is not to be trusted, nor given away as it is."
+            % (expected, owner),
         )
     if audit.options.integrity == "none":
         return
@@ -318,7 +319,8 @@ RULES = (
         title="A group, or a user of an access control list, can write to an environment",
         explanation="Each member of the group decides what all users of the environment run. A group that holds only"
         " the owner is none, and the policy names those that may.",
-        remedy="Name the group in permissions.writer_groups of the policy, or take the right away (setfacl -x for an access"
+        remedy="Name the group in permissions.writer_groups of the policy, or take the right away (setfacl -x for"
+        " an access"
         " control list): sudo -u {user} chmod g-w -- {subject}",
         check=_group_writable,
         source="conda/gateways/disk/create.py",

@@ -248,9 +248,7 @@ RULES = (
         explanation="conda before 24.7 and mamba write the URL of a package with its token into the record, where it"
         " stays as long as the package is installed.",
         remedy="Update conda, then reinstall the packages as its owner: sudo -u {user} conda install -p"
-        " {subject} --force-reinstall NAME ."
-        + _MOVE
-        + ".",
+        " {subject} --force-reinstall NAME ." + _MOVE + ".",
         check=_in_records,
         source="CEP 34; conda issue 5955",
     ),
@@ -285,8 +283,8 @@ RULES = (
         title="The variables of an environment hold secrets",
         explanation="What `conda env config vars set` and scripts of activate.d set is in the environment of everybody"
         " who activates it, and in files that all its users can read.",
-        remedy="Take them out with sudo -u {user} conda env config vars unset NAME -p {subject} , or edit {path}; keep secrets in a"
-        " file of mode 0600 in the home of who needs them.",
+        remedy="Take them out with sudo -u {user} conda env config vars unset NAME -p {subject} , or edit {path};"
+        " keep secrets in a file of mode 0600 in the home of who needs them.",
         check=_in_variables,
         source="CEP 32; conda/core/prefix_data.py",
     ),
@@ -309,7 +307,8 @@ RULES = (
         scope="home",
         title="The file of a login token has another mode than 0600",
         explanation="Who can read the file is the user, for the server that has issued the token.",
-        remedy="If others could read it, revoke the token and log in anew. Close it: sudo -u {user} chmod 600 -- {path}",
+        remedy="If others could read it, revoke the token and log in anew. Close it: sudo -u {user} chmod 600"
+        " -- {path}",
         check=_token_file_modes,
         source="conda/gateways/anaconda_client.py",
     ),

@@ -248,8 +248,8 @@ RULES = (
         title="Packages were copied in place of linked",
         explanation="An environment that was copied, moved from another file system or restored from a backup has lost"
         " its hard links, and takes the space of each package once more.",
-        remedy="Make the environment anew from its explicit list, as {user}: conda list -p {subject} --explicit > list.txt;"
-        " conda create -p NEW --file list.txt (which leaves out what pip installed)",
+        remedy="Make the environment anew from its explicit list, as {user}: conda list -p {subject} --explicit >"
+        " list.txt; conda create -p NEW --file list.txt (which leaves out what pip installed)",
         check=_copied,
         source="conda documentation, disk usage and hard links",
         needs=("storage",),

@@ -115,15 +115,15 @@ class Survey:
     def _look_again(self) -> None:
         """What was put off for the share of its owner, with the time that is left when everybody had theirs."""
         late, self._late, self._is_last = self._late, {}, True
-        for number, places in enumerate(late.values()):
-            self._seen -= {("prefix", path) for path, _found_by in places}
-            self._work += [("prefix", path, found_by) for path, found_by in places]
+        for number, put_off in enumerate(late.values()):
+            self._seen -= {("prefix", path) for path, _found_by in put_off}
+            self._work += [("prefix", path, found_by) for path, found_by in put_off]
             try:
                 with self.shares.lasting(self.shares.seconds_for(len(late) - number)):
                     self.drain()
             except ShareIsUp:
                 self._work.clear()
-                self.report.add(places[0][0], _SHARE)
+                self.report.add(put_off[0][0], _SHARE)
         self._is_last = False
 
     def with_share(self, path: str, look: t.Callable[[], None], what: str = "") -> None:

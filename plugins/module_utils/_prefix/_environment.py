@@ -24,11 +24,11 @@ from ansible_collections.labfleet.conda.plugins.module_utils._prefix._pip import
     parse_installer,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._records import (
+    TOO_MUCH,
     BadRecord,
     Record,
     RecordMemory,
     RecordName,
-    TOO_MUCH,
     TooMuch,
     is_record_file,
     parse_record,
@@ -138,9 +138,7 @@ def read_environment(
         )
 
 
-def _names(
-    meta: Directory, owner: int, report: Report, memory: t.Optional[RecordMemory]
-) -> t.Optional[t.List[str]]:
+def _names(meta: Directory, owner: int, report: Report, memory: t.Optional[RecordMemory]) -> t.Optional[t.List[str]]:
     try:
         names = meta.names()
         if memory is None:

@@ -139,7 +139,9 @@ def parse_record_name(file_name: str) -> t.Optional[RecordName]:
     return RecordName(*parts) if len(parts) == 3 and all(parts) else None
 
 
-def parse_record(data: bytes, *, expected: RecordName, memory: t.Optional[RecordMemory] = None, owner: int = 0) -> Record:
+def parse_record(
+    data: bytes, *, expected: RecordName, memory: t.Optional[RecordMemory] = None, owner: int = 0
+) -> Record:
     """Read one record.
 
     :param data: the content of the file.

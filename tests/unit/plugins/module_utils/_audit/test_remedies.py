@@ -22,7 +22,7 @@ PREFIX = "/opt/" + NAME
 
 def paths_in(remedy):
     """The words of a remedy that hold the name, without what a sentence puts behind them."""
-    return [word.rstrip(".,;:)") for word in shlex.split(remedy) if "il\"$(" in word]
+    return [word.rstrip(".,;:)") for word in shlex.split(remedy) if 'il"$(' in word]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
@@ -49,7 +49,9 @@ def evil(as_root, host):
         host.write(prefix + "/bin/tool", "x", mode=0o777)
         host.write(prefix + "/bin/foreign", "x")
         host.write(prefix + "/etc/conda/activate.d/a.sh", "export TOKEN=abcdef\n")
-        host.write(prefix + "/.condarc", "ssl_verify: false\nchannels: [http://example.org/c]\nalways_yes: true\nnope: 1\n")
+        host.write(
+            prefix + "/.condarc", "ssl_verify: false\nchannels: [http://example.org/c]\nalways_yes: true\nnope: 1\n"
+        )
         host.write(prefix + "/pip.conf", "[global]\ntrusted-host = example.org\n")
         os.chmod(host.path(prefix + "/lib") if os.path.isdir(host.path(prefix + "/lib")) else host.path(prefix), 0o777)
         for top, names, files in os.walk(host.path(prefix)):
@@ -94,6 +96,6 @@ def test_gpu_remedies_quote_the_prefix(host, run_audit):
     verdict.add("env.gpu_two_stacks", "seen", remedy="sudo -u {user} conda install -p {subject} x")
     auditing = run_audit(host, [])
     auditing.audit.gpu._verdicts[PREFIX] = verdict
-    (environment,) = [item for item in auditing.audit.environments] or [None]
+    (environment,) = auditing.audit.environments
     (problem,) = rules[0].check(environment, auditing.audit)
     assert shlex.split(problem.remedy)[6] == PREFIX

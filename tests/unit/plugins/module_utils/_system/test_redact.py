@@ -342,4 +342,7 @@ def test_a_hostile_text_takes_linear_time(unit, start, end):
 
 
 def test_the_name_of_a_setting_that_is_to_be_removed_is_no_secret():
-    assert mask_text("conda config --remove-key solver --api-key abc") == "conda config --remove-key solver --api-key ********"
+    assert (
+        mask_text("conda config --remove-key solver --api-key abc")
+        == "conda config --remove-key solver --api-key ********"
+    )
