@@ -176,11 +176,10 @@ class _Judge:
                 self._result.findings.append(finding)
 
     def _leave(self, rule: Rule, subject: t.Any, reason: str) -> None:
-        self._note(rule, _place(rule.scope, subject), reason)
+        _leave_undone(rule, _place(rule.scope, subject), self._audit, self._result, reason)
 
     def _note(self, rule: Rule, place: str, reason: str) -> None:
-        self._result.unjudged.append({"rule": rule.id, "subject": place, "reason": reason})
-        self._audit.unknown(place, "rule %s could not judge it: %s" % (rule.id, reason))
+        _leave_undone(rule, place, self._audit, self._result, reason)
 
 
 def _reason_to_leave_out(rule: Rule, audit: Audit) -> t.Optional[str]:
@@ -283,6 +282,11 @@ def _who(scope: str, subject: t.Any, path: str, audit: Audit) -> t.Tuple[t.Optio
     if scope == "environment":
         return audit.user(subject.uid), audit.name_of(subject)
     return audit.user(subject.uid), None
+
+
+def _leave_undone(rule: Rule, place: str, audit: Audit, result: Judgement, reason: str) -> None:
+    result.unjudged.append({"rule": rule.id, "subject": place, "reason": reason})
+    audit.unknown(place, "rule %s could not judge it: %s" % (rule.id, reason))
 
 
 class _Waivers:

@@ -178,11 +178,8 @@ def test_what_the_judge_says_of_one_rule_keeps_that_rule_only(audited):
         def unknown(path, reason):
             said.append({"path": path, "reason": reason})
 
-    class Subject:
-        prefix = ENV
-
     rule = Rule("chan.http", "channels", "high", "environment", "t", "e", "r", None, "s")
-    _judge._leave_undone(rule, Subject, Audit, _judge.Judgement(), "it is odd")
+    _judge._leave_undone(rule, ENV, Audit, _judge.Judgement(), "it is odd")
     result = audited.result([], [audited.environment(ENV)], unreadable=said, unreadable_count=1)
     now = audited.document({"a": result}, previous=before)
     assert states(now) == {("chan.http", ENV, None): "open"} and now["trend"]["fixed"] == 1
