@@ -45,15 +45,19 @@ class Consistency:
 
     def __init__(self, check: t.Callable[[], None] = lambda: None) -> None:
         self._check = check
+        self._unread: t.Container[str] = ()
         self._specs: t.Dict[str, t.Optional[MatchSpec]] = {}
         self._answers: t.Dict[t.Tuple[str, str, str, str], t.Optional[bool]] = {}
 
-    def lacks(self, records: t.Sequence[Record]) -> t.Tuple[t.List[Lack], t.List[str]]:
+    def lacks(self, records: t.Sequence[Record], names: t.Container[str] = ()) -> t.Tuple[t.List[Lack], t.List[str]]:
         """What does not fit together in an environment.
 
+        :param records: the records that could be read.
+        :param names: the packages that are there by the names of their records, read or not.
         :returns: what is missing or does not fit, and the specs that could not be judged.
         """
         installed = {record.name: record for record in records}
+        self._unread = names
         virtual = _virtual(records)
         found: t.List[Lack] = []
         unjudged: t.Dict[str, None] = {}
@@ -85,6 +89,9 @@ class Consistency:
                 found.append(Lack("%s %s" % record[:2], spec, None))
             return
         other = installed.get(name)
+        if other is None and name in self._unread:
+            unjudged[spec] = None
+            return
         if other is None:
             if is_wanted:
                 found.append(Lack("%s %s" % record[:2], spec, None))

@@ -72,6 +72,12 @@ def test_the_judgement_on_dependencies_can_be_ended():
         Consistency(check).lacks([record, other])
 
 
+def test_a_package_whose_record_was_not_read_is_not_missing():
+    record = _records.Record("a", "1", "0", 0, None, None, None, frozenset(), ("b >=1", "c"))
+    lacks, unjudged = Consistency().lacks([record], {"a", "b"})
+    assert [lack.spec for lack in lacks] == ["c"] and unjudged == ["b >=1"]
+
+
 def test_a_fourth_of_what_others_have_left_is_for_one_user_and_all_for_root():
     allowance = Allowance(100, least=2)
     assert allowance.take(1, 25) and not allowance.take(1, 1)
