@@ -221,9 +221,8 @@ def _read(path: str) -> _Map:
             "the report %s cannot be read: %s." % (path, (error.strerror or str(error)).lower())
         ) from None
     except UnicodeDecodeError:
-        raise DocumentError(
-            "%s: it is no text in UTF-8: name the file that the playbook audit has written." % path
-        ) from None
+        message = "%s: it is no text in UTF-8: name the file that the playbook audit has written."
+        raise DocumentError(message % path) from None
     return read_document(text, path)
 
 

@@ -53,7 +53,7 @@ def _headline(document: _Map) -> list[str]:
         ", ".join(counts) or ("no findings" if seen else "no host was seen"),
     )
     if summary["waived"]:
-        text += " (and %d with a waiver)" % summary["waived"]
+        text += " (%d waived)" % summary["waived"]
     lines = [text]
     coverage = summary["coverage"]
     if coverage.get("packages"):

@@ -92,10 +92,8 @@ def _sections(document: _Map) -> t.Iterator[tuple[str, list[str], int]]:
     yield "Not seen", ["- %s: %s" % (_names(names), escape(said, 160)) for said, names in _by_message(silent)], 0
     incomplete = [name for name, host in hosts.items() if host["status"] == "incomplete"]
     yield "Not seen to the end", ["- " + _names(incomplete)] if incomplete else [], 0
-    carried = [
-        "- %s, last seen %s: %s" % tuple(escape(part, 160) for part in group) for group in carried_groups(document)
-    ]
-    yield "Not part of this run", carried, 0
+    carried = [tuple(escape(part, 160) for part in group) for group in carried_groups(document)]
+    yield "Not part of this run", ["- %s, last seen %s: %s" % group for group in carried], 0
     worst = _merged(document)
     yield "Worst", [_line(document, *item) for item in worst[:_TOP]], max(0, len(worst) - _TOP)
     if document.get("trend"):

@@ -23,6 +23,8 @@ class PackagePlan(t.NamedTuple):
     files: int
     depends: tuple[str, ...] = ()
     library: bool = False
+    # What the build string of a version starts with, where it names a CUDA; PY stands for the demo's own Python.
+    builds: dict[str, str] = {}
 
 
 class EnvironmentPlan(t.NamedTuple):
@@ -62,7 +64,13 @@ PACKAGES = (
     PackagePlan("numpy", ("1.15.4", "1.19.5"), 400, ("openblas",)),
     PackagePlan("pandas", ("0.24.2", "1.1.5"), 350, ("numpy",)),
     PackagePlan("scipy", ("1.2.1",), 500, ("numpy",)),
-    PackagePlan("pytorch", ("1.4.0", "1.10.2"), 600, ("cudnn", "numpy")),
+    PackagePlan(
+        "pytorch",
+        ("1.4.0", "1.10.2"),
+        600,
+        ("cudnn", "numpy"),
+        builds={"1.4.0": "cuda100PY", "1.10.2": "cuda113PY"},
+    ),
     PackagePlan("torchvision", ("0.5.0", "0.11.3"), 80, ("pytorch",)),
     PackagePlan("jinja2", ("2.11.3",), 50),
     PackagePlan("cryptography", ("2.3.1",), 60, ("openssl",)),
@@ -107,6 +115,10 @@ GPU_FILES = {
     "/opt/conda/.condarc": "channels:\n  - defaults\nchannel_priority: true\n",
     "/home/eve/.condarc": "channels:\n  - pytorch\n  - conda-forge\nalways_yes: true\n",
     "/home/eve/.conda/environments.txt": "/home/eve/.conda/envs/train\n",
+    # For which GPUs it has machine code, as builds of conda-forge tell it.
+    "/opt/conda/envs/pytorch/etc/conda/activate.d/libtorch_activate.sh": (
+        'export CF_TORCH_CUDA_ARCH_LIST="5.0;6.0;7.0;7.5;8.0;8.6+PTX"\n'
+    ),
     "/home/eve/.conda/envs/train/conda-meta/pinned": "# the driver of these nodes\ncudatoolkit 10.0.*\n",
 }
 

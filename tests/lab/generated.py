@@ -88,6 +88,8 @@ class Kind(t.NamedTuple):
     library: bool = False
     # Build number.
     number: int = 0
+    # What the build string starts with, where it tells more than the Python.
+    build: str = ""
 
 
 def write(folder: Path, name: str, version: str, python: str, depends: t.Iterable[str], kind: Kind) -> None:
@@ -97,7 +99,8 @@ def write(folder: Path, name: str, version: str, python: str, depends: t.Iterabl
         build_string, needed = f"h{label}_{kind.number}", tuple(depends)
         paths = library_paths(name, kind.count)
     else:
-        build_string, needed = f"py{python.replace('.', '')}h{label}_{kind.number}", (f"python {python}*", *depends)
+        start = kind.build or f"py{python.replace('.', '')}"
+        build_string, needed = f"{start}h{label}_{kind.number}", (f"python {python}*", *depends)
         paths = python_paths(name, version, python, kind.count)
     files = {path: packages.File(f"{name} {version} {path}\n".encode()) for path in paths}
     package = packages.Package(name, version, build_string, kind.number, needed)

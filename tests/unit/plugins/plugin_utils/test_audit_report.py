@@ -89,8 +89,8 @@ def test_one_rule_in_many_places_is_one_row():
 
 def test_no_line_is_wider_than_120_columns_and_no_text_is_lost():
     prefix = "/data/projects/genomics/alice/a very deep place/" + "/".join("level%d" % number for number in range(20))
-    hosts = {"node-%s" % name: host(finding(subject=prefix, item=None), finding("tool.conda.vulnerable", evidence="w" * 150))
-             for name in ("alpha", "beta", "gamma", "delta", "epsilon")}  # fmt: skip
+    found = (finding(subject=prefix, item=None), finding("tool.conda.vulnerable", evidence="w" * 150))
+    hosts = {"node-%s" % name: host(*found) for name in ("alpha", "beta", "gamma", "delta", "epsilon")}
     hosts["silent"] = {"unreachable": True, "msg": "no route " * 40}
     lines = digest_lines(report(hosts).document, rows=30)
     assert max(map(len, lines)) <= 120
