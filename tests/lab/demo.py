@@ -79,7 +79,7 @@ def material() -> Material:
         for package in demo_hosts.PACKAGES:
             for version in package.versions:
                 build = package.builds.get(version, "").replace("PY", "py" + minor.replace(".", ""))
-                kind = generated.Kind(package.files, package.library, build=build)
+                kind = generated.Kind(package.files, package.library, build=build, texts=package.texts.get(version, {}))
                 generated.write(folder, package.name, version, minor, package.depends, kind)
         channel.index(folder)
 

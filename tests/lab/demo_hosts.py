@@ -14,6 +14,9 @@ from .generated import FORGE_URL
 TOKEN_URL = "https://conda.lab.example/t/tk-5f1c0ffee5f1c0ffee/internal"
 PASSWORD_URL = "https://bob:swordfish@mirror.lab.example/conda-forge"
 
+# For which GPUs a build of PyTorch has machine code, in the words of conda-forge's builds.
+TORCH_ARCHS = 'export CF_TORCH_CUDA_ARCH_LIST="5.0;6.0;7.0;7.5;8.0;8.6+PTX"\n'
+
 
 class PackagePlan(t.NamedTuple):
     """A stand-in for a well-known package."""
@@ -25,6 +28,8 @@ class PackagePlan(t.NamedTuple):
     library: bool = False
     # What the build string of a version starts with, where it names a CUDA; PY stands for the demo's own Python.
     builds: dict[str, str] = {}
+    # Texts by version and path.
+    texts: dict[str, dict[str, str]] = {}
 
 
 class EnvironmentPlan(t.NamedTuple):
@@ -70,6 +75,7 @@ PACKAGES = (
         600,
         ("cudnn", "numpy"),
         builds={"1.4.0": "cuda100PY", "1.10.2": "cuda113PY"},
+        texts={"1.10.2": {"etc/conda/activate.d/libtorch_activate.sh": TORCH_ARCHS}},
     ),
     PackagePlan("torchvision", ("0.5.0", "0.11.3"), 80, ("pytorch",)),
     PackagePlan("jinja2", ("2.11.3",), 50),
@@ -115,10 +121,6 @@ GPU_FILES = {
     "/opt/conda/.condarc": "channels:\n  - defaults\nchannel_priority: true\n",
     "/home/eve/.condarc": "channels:\n  - pytorch\n  - conda-forge\nalways_yes: true\n",
     "/home/eve/.conda/environments.txt": "/home/eve/.conda/envs/train\n",
-    # For which GPUs it has machine code, as builds of conda-forge tell it.
-    "/opt/conda/envs/pytorch/etc/conda/activate.d/libtorch_activate.sh": (
-        'export CF_TORCH_CUDA_ARCH_LIST="5.0;6.0;7.0;7.5;8.0;8.6+PTX"\n'
-    ),
     "/home/eve/.conda/envs/train/conda-meta/pinned": "# the driver of these nodes\ncudatoolkit 10.0.*\n",
 }
 
