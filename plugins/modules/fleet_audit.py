@@ -19,13 +19,13 @@ description:
     was not seen, or that could not be judged now, is not called fixed.
   - Tells how many releases each host lags behind the median of the fleet, and which hosts are alike.
   - Hosts that failed or could not be reached are in the report, with the reason.
-  - Hosts of the report of the run before that are not part of this run, since C(--limit) or the pattern of the play leaves
-    them out, stay in the report as they were seen then, each with C(last_seen). They are counted apart and fail no gate.
-    Those that the inventory no longer has are dropped, and named.
+  - Hosts of the report of the run before that are not part of this run, since C(--limit) or the pattern of the play
+    leaves them out, stay in the report as they were seen then, each with C(last_seen). They are counted apart and fail
+    no gate. Those that the inventory no longer has are dropped, and named.
   - Fails when a gate is not passed or a file could not be written, after everything else was printed and written.
-  - Runs on the control node only. Use it once per run, with C(run_once). The strategy C(free) does not know C(run_once), and
-    C(serial) makes it run once per batch; in both cases use it in a play of its own after that of the audit, on the
-    same hosts, with C(strategy=linear) and without C(serial).
+  - Runs on the control node only. Use it once per run, with C(run_once). The strategy C(free) does not know
+    C(run_once), and C(serial) makes it run once per batch; in both cases use it in a play of its own after that of the
+    audit, on the same hosts, with C(strategy=linear) and without C(serial).
 extends_documentation_fragment:
   - labfleet.conda._attributes
 attributes:
@@ -68,7 +68,8 @@ options:
     type: path
   formats:
     description:
-      - The files to write, each for itself: one that cannot be written is named, and the others are written. V(json) is the whole, from which all others can be written later.
+      - The files to write, each for itself. One that cannot be written is named, and the others are written.
+      - V(json) is the whole, from which all others can be written later.
       - V(cyclonedx) needs O(labfleet.conda.conda_audit#module:packages) on the hosts.
     type: list
     elements: str
@@ -76,8 +77,8 @@ options:
     default: [json, html, markdown]
   previous:
     description:
-      - The JSON report of the run before. By default C(audit.json) in O(dest), if there is one; if that cannot be used, a
-        warning says why, and nothing is compared.
+      - The JSON report of the run before. By default C(audit.json) in O(dest), if there is one; if that cannot be
+        used, a warning says why, and nothing is compared.
     type: path
   advisories:
     description:
@@ -112,8 +113,8 @@ options:
     default: "0600"
   validate_only:
     description:
-      - Whether only to say if the options can be used, the directory O(dest) be written to, and O(previous) and O(advisories)
-        be read. No result is looked at and nothing is printed or written. For a task before the hosts are audited.
+      - Whether only to say if the options can be used, the directory O(dest) be written to, and O(previous) and
+        O(advisories) be read. No result is looked at and nothing is printed or written. For a task before the hosts are audited.
     type: bool
     default: false
 seealso:
@@ -172,8 +173,8 @@ table:
     - high      chan.http  gpu[01-32]   /etc/conda/condarc channels names http://mirror.example.org/conda-forge.
 summary:
   description:
-    - The run in numbers. C(hosts_carried_over) and C(findings_carried_over) are of hosts that were not part of it; nothing
-      else counts them.
+    - The run in numbers. C(hosts_carried_over) and C(findings_carried_over) are of hosts that were not part of it;
+      nothing else counts them.
   returned: unless O(validate_only)
   type: dict
   sample:
