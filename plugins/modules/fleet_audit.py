@@ -114,7 +114,8 @@ options:
   validate_only:
     description:
       - Whether only to say if the options can be used, the directory O(dest) be written to, and O(previous) and
-        O(advisories) be read. No result is looked at and nothing is printed or written. For a task before the hosts are audited.
+        O(advisories) be read. No result is looked at and nothing is printed or written. For a task before the hosts
+        are audited.
     type: bool
     default: false
 seealso:
