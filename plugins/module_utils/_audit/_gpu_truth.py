@@ -137,7 +137,7 @@ def _driver(verdict: Verdict, stack: Stack, with_cuda: t.Sequence[Framework], ta
             remedy = "Update the driver to %s or newer where a program says that a feature is missing." % found.packaged
             verdict.add("env.gpu_driver", evidence, item=item, remedy=remedy, severity="low", details=details)
         elif found.answer == "unknown":
-            verdict.unknown.append("the driver that CUDA %s needs is not in the tables of %s" % (cuda, table.date))
+            verdict.unknown.append("which driver CUDA %s needs: the tables of %s do not tell" % (cuda, table.date))
     if _wanted(stack, with_cuda):
         _dropped(verdict, target, table)
 
@@ -264,7 +264,8 @@ def _by_architecture(verdict: Verdict, framework: Framework, known: t.Sequence[D
         evidence = "%s has no code for %s: CUDA %s dropped it." % (words(framework), names(after), cuda.split(".")[0])
         verdict.add("env.gpu_arch", evidence, item=framework.name)
     if known and not before and not after and framework.name in ("torch", "tensorflow"):
-        verdict.unknown.append("what machine code %s holds is not in the tables of %s" % (words(framework), table.date))
+        text = "what machine code %s holds: the tables of %s do not tell"
+        verdict.unknown.append(text % (words(framework), table.date))
 
 
 def _declared(verdict: Verdict, least: str, target: Target) -> None:

@@ -119,11 +119,12 @@ def test_a_host_that_is_not_seen_keeps_its_findings_as_open(audited, now):
     assert "last_seen" not in mended["trend"]["fixed_findings"][0]
 
 
-def test_a_host_that_is_left_out_fixes_nothing(audited):
+def test_hosts_that_left_the_inventory_are_dropped_by_name_and_fix_nothing(audited):
     before = audited.document({"a": audited.result([audited.finding()]), "b": audited.result()})
-    now = audited.document({"b": audited.result(), "c": audited.result()}, previous=before)
-    assert now["trend"]["fixed"] == 0
-    assert (now["trend"]["hosts_left_out"], now["trend"]["hosts_added"]) == (["a"], ["c"])
+    now = audited.document({"b": audited.result(), "c": audited.result()}, previous=before, inventory={"b", "c"})
+    trend = now["trend"]
+    assert trend["fixed"] == 0 and list(now["hosts"]) == ["b", "c"]
+    assert (trend["hosts_left_out"], trend["hosts_gone"], trend["hosts_added"]) == ([], ["a"], ["c"])
 
 
 ENV = "/opt/conda/envs/a"
