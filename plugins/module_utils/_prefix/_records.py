@@ -74,9 +74,21 @@ class RecordMemory:
         self._keep_files = keep_files
         self._left = limit
         self._known: t.Dict[t.Tuple[bytes, bytes], Record] = {}
+        self._last: t.Dict[RecordName, t.Tuple[bytes, Record]] = {}
 
-    def record(self, rest: bytes, files: bytes) -> Record:
+    def record(self, data: bytes, expected: RecordName) -> Record:
         """The record in these bytes; raises as parse_record() does."""
+        last = self._last.get(expected)
+        if last is not None and last[0] == data:  # the same to the last byte, which is soon seen
+            return last[1]
+        known = self._record(*_without_files(data))
+        left = self._left + (len(last[0]) if last else 0) - len(data)
+        if known[:3] == expected and left >= 0:
+            self._left = left
+            self._last[expected] = data, known
+        return known
+
+    def _record(self, rest: bytes, files: bytes) -> Record:
         key = rest, files
         known = self._known.get(key)
         if known is None:
@@ -110,8 +122,7 @@ def parse_record(data: bytes, *, expected: RecordName, memory: t.Optional[Record
     :param memory: takes the record, and gives it when the same comes again.
     :raises BadRecord: it is no JSON, or no record, or another package's.
     """
-    rest, files = _without_files(data)
-    record = _parsed(rest, files) if memory is None else memory.record(rest, files)
+    record = _parsed(*_without_files(data)) if memory is None else memory.record(data, expected)
     if record[:3] != expected:
         raise BadRecord("its name is that of another package, so conda ignores it")
     return record
