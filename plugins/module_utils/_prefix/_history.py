@@ -14,6 +14,7 @@ C(==> TIME <==), comment lines C(# cmd:), C(# conda version:) and C(# ACTION spe
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import re
 import typing as t
@@ -161,6 +162,7 @@ def _parse_list(text: str) -> t.List[str]:
     return list(value)
 
 
+@functools.lru_cache(maxsize=4096)
 def spec_name(spec: str) -> t.Optional[str]:
     """The package name in a match spec, in lower case; None where it has none."""
     match = _SPEC_NAME.match(spec.strip())
