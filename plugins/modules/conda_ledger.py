@@ -14,8 +14,8 @@ author:
 description:
   - Each change that the collection makes is one record of the host's ledger, a file that only grows, whose records are
     chained by hashes.
-  - Whatever the O(operation), the whole chain is checked. A line that was removed, edited or reordered is found and named
-    in RV(problems).
+  - Whatever the O(operation), the whole chain is checked. A line that was removed, edited or reordered is found and
+    named in RV(problems).
   - That the end of a ledger was cut off, or that the whole was written anew, can be found only against a record that is
     known from elsewhere. Keep RV(head) on another machine, and give it as O(known_head) the next time. The playbook
     C(labfleet.conda.ledger) does so for a whole fleet.
@@ -43,20 +43,22 @@ options:
     description:
       - V(verify) checks the chain.
       - V(export) returns records too.
-      - V(anchor) appends a record that marks the point up to which the chain is kept elsewhere. It makes the ledger where
-        there is none. Nothing is appended to a ledger with problems, unless O(fail_on_problem=false).
+      - V(anchor) appends a record that marks the point up to which the chain is kept elsewhere. It makes the ledger
+        where there is none. Nothing is appended to a ledger with problems, unless O(fail_on_problem=false).
     type: str
     choices: [verify, export, anchor]
     default: verify
   path:
     description:
-      - The ledger, a file whose name ends in C(.jsonl). The files before it, such as C(ledger-0001.jsonl), lie beside it.
-      - By default V(/var/log/labfleet-conda/ledger.jsonl) for root, else C(.local/state/labfleet-conda/ledger.jsonl) in the
-        home of the user.
+      - The ledger, a file whose name ends in C(.jsonl). The files before it, such as C(ledger-0001.jsonl), lie beside
+        it.
+      - By default V(/var/log/labfleet-conda/ledger.jsonl) for root, else C(.local/state/labfleet-conda/ledger.jsonl) in
+        the home of the user.
     type: str
   known_head:
     description:
-      - A record that is known to be in the ledger, such as the RV(head) of an earlier run that was kept on another machine.
+      - A record that is known to be in the ledger, such as the RV(head) of an earlier run that was kept on another
+        machine.
     type: dict
     suboptions:
       sequence:
@@ -77,8 +79,8 @@ options:
     type: str
   outcome:
     description:
-      - Export only records with one of these outcomes. V(recorded) is that of anchors and other records about the ledger
-        itself.
+      - Export only records with one of these outcomes. V(recorded) is that of anchors and other records about the
+        ledger itself.
     type: list
     elements: str
     choices: [committed, rolled_back, failed, recovered, refused, recorded]
@@ -185,11 +187,23 @@ problems:
   contains:
     kind:
       description:
-        - What it is. V(inserted) is a line that is no record, V(repeated) a record that stands twice, V(torn) a last line
-          without its end, V(cut_off) an end that is known and missing, V(forked) another record than the one known.
+        - What it is. V(inserted) is a line that is no record, V(repeated) a record that stands twice, V(torn) a last
+          line without its end,
+          V(cut_off) an end that is known and missing, V(forked) another record than the one known.
         - V(writable) and V(unreadable) are about files and directories, not records.
       type: str
-      choices: [edited, inserted, removed, reordered, repeated, torn, missing_file, cut_off, forked, writable, unreadable]
+      choices:
+        - edited
+        - inserted
+        - removed
+        - reordered
+        - repeated
+        - torn
+        - missing_file
+        - cut_off
+        - forked
+        - writable
+        - unreadable
       sample: removed
     file:
       description: The file it is about.

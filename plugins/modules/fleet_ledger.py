@@ -14,8 +14,8 @@ author:
 description:
   - Takes the registered results of M(labfleet.conda.conda_ledger) of all hosts of the play, checks on the control node
     that the records of each host continue the chain that is known from the run before, and adds them to one history.
-  - The head of a host is kept anew only when its ledger was verified, on the host and here. A host that could not be reached
-    keeps its old one.
+  - The head of a host is kept anew only when its ledger was verified, on the host and here. A host that could not be
+    reached keeps its old one.
   - Fails when a ledger is damaged, shrank, forked or vanished, after everything was printed and written; the hosts are
     named.
   - The first time a host is seen its whole ledger is taken as it is; from then on nothing before its head can change
@@ -44,8 +44,8 @@ options:
   dest:
     description:
       - A directory on the control node, to be kept and backed up. It is made if only its last part is missing.
-      - C(heads.json) holds the known heads, C(history.jsonl) all records of all hosts in the order of their times, each with
-        the host's name in the inventory as C(host_name), and C(history.csv) the same as a table.
+      - C(heads.json) holds the known heads, C(history.jsonl) all records of all hosts in the order of their times, each
+        with the host's name in the inventory as C(host_name), and C(history.csv) the same as a table.
       - Each file is replaced at once, never left half written.
     type: path
     required: true
@@ -105,7 +105,10 @@ heads:
   description: The known heads by host, after the run.
   returned: success or problem
   type: dict
-  sample: {"gpu01": {"sequence": 118, "hash": "9f2d6d3f0a8c3c0e8f5a4f0c4b6b8d7e6a1c2f3b4d5e6f708192a3b4c5d6e7f8"}}
+  sample:
+    gpu01:
+      sequence: 118
+      hash: 9f2d6d3f0a8c3c0e8f5a4f0c4b6b8d7e6a1c2f3b4d5e6f708192a3b4c5d6e7f8
 table:
   description: The lines that were printed.
   returned: when O(variable) is given

@@ -81,7 +81,7 @@ class Store:
     def write(
         self, judged: t.Mapping[str, Judged], heads: t.Mapping[str, Known], *, mode: int, write: bool
     ) -> tuple[bool, str | None, str]:
-        """Add the new records to the history, then the new heads: killed in between, the records come once all the same.
+        """Add the new records to the history, then the new heads; killed in between, no record comes twice.
 
         :returns: whether anything changes, and the text of the known heads before and after.
         """
