@@ -97,6 +97,11 @@ options:
     description:
       - A text for the record that V(anchor) writes, such as where the head will be kept.
     type: str
+  time_limit:
+    description:
+      - For V(anchor), how many seconds to wait for another run that writes to the ledger.
+    type: float
+    default: 60
   fail_on_problem:
     description:
       - Fail when there is a problem. All that was found is returned all the same.
@@ -298,6 +303,7 @@ ARGUMENT_SPEC = {
     "after": {"type": "int", "default": 0},
     "last": {"type": "int"},
     "message": {"type": "str"},
+    "time_limit": {"type": "float", "default": 60},
     "fail_on_problem": {"type": "bool", "default": True},
 }
 
@@ -313,7 +319,7 @@ def main() -> None:
             before, entry = result["head"], None
             if not module.check_mode:
                 now = datetime.datetime.now(datetime.timezone.utc)
-                entry = append_anchor(place, options["message"], now=now)
+                entry = append_anchor(place, options["message"], now=now, lock_seconds=options["time_limit"])
             result = with_anchor(result, before, entry)
     except LedgerError as error:
         module.fail_json(msg=str(error))

@@ -119,8 +119,8 @@ table:
     - gpu[01-32]  verified  118      2
 hosts:
   description:
-    - What became of each host. C(status) is V(verified), V(absent) for a host without a ledger, V(problem), V(failed) or
-      V(unreachable), and C(message) tells why.
+    - What became of each host. C(status) is V(verified), V(absent) for a host without a ledger, V(problem), V(failed)
+      or V(unreachable), and C(message) tells why.
   returned: when O(variable) is given
   type: dict
   sample: {"gpu01": {"status": "verified", "message": ""}}

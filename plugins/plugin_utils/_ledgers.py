@@ -101,6 +101,8 @@ def _trouble(result: _Map, known: Known | None) -> str:
     first = next((problem for problem in problems if problem["kind"] in _WORDS), problems[0] if problems else None)
     more = result.get("problem_count", 1) - 1
     text = "%s: %s" % (", ".join(words), first["text"] if first else "no problem was named")
+    if first and first.get("line"):
+        text += " (%s, line %d)" % (first.get("file"), first["line"])
     return text + (" There are %d more problems." % more if more > 0 else "")
 
 
