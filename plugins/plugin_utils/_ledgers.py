@@ -24,7 +24,7 @@ from ansible_collections.labfleet.conda.plugins.plugin_utils._host_result import
 
 HEADS = ("HOST", "LEDGER", "RECORDS", "NEW", "NOTES")
 # What is said of a host whose ledger has a problem of this kind, where it is more than damage to single records.
-_WORDS = {"cut_off": "shrank", "forked": "forked", "missing_file": "lost files"}
+_WORDS = {"unreadable": "unreadable", "missing_file": "lost files", "forked": "forked", "cut_off": "shrank"}
 _Map = t.Mapping[str, t.Any]
 
 
@@ -67,20 +67,22 @@ def judge(result: _Map | None, known: Known | None) -> Judged:
     message = _trouble(result, known)
     if message:
         return Judged("problem", message, (), known)
-    if not result.get("head"):
+    told = result.get("head")
+    if not told and known is None:
         return Judged("absent", "", (), None)
     records = result.get("records") or ()
     verification = Verification()
     try:
         lines = [Line("what the host sent", number, line_of(one)) for number, one in enumerate(records, 1)]
-    except (AttributeError, TypeError, ValueError) as error:
-        return Judged("problem", "sent what is no record: %s" % error, (), known)
+        told = Head(told["sequence"], told["hash"])
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+        return Judged("problem", "what the host sent is no record: %s" % error, (), known)
     taken = sum(1 for _unused in check(lines, verification, start=known.head if known else None))
     head = verification.head if records else (known.head if known else None)
     if verification.problem_count or taken != len(records):
         first = verification.problems[0].text if verification.problems else "a record is missing."
         return Judged("problem", "what the host sent does not continue the known chain: " + first, (), known)
-    if head is None or head._asdict() != {key: result["head"].get(key) for key in ("sequence", "hash")}:
+    if head is None or head != told:
         return Judged("problem", "the head that the host tells is not that of the records it sent", (), known)
     recovered = result.get("recovered") or ()
     message = "repaired after a crash or power loss in record %s" % recovered[-1] if recovered else ""
@@ -89,21 +91,24 @@ def judge(result: _Map | None, known: Known | None) -> Judged:
 
 def _trouble(result: _Map, known: Known | None) -> str:
     """What is wrong with a ledger by what its own host says; nothing where all is well."""
-    if known and result.get("path") != known.path:
-        return "its ledger is %s now, the known head is of %s" % (result.get("path"), known.path)
+    if not isinstance(result.get("path"), str):
+        return "what the host sent tells no path of a ledger"
+    if known and result["path"] != known.path:
+        return "its ledger is %s now, the known head is of %s" % (result["path"], known.path)
     if known and not result.get("exists"):
         return "vanished: %d records are known to have been in %s" % (known.sequence, known.path)
-    problems = result.get("problems") or ()
-    if result.get("intact") and not problems:
+    problems = [one for one in result.get("problems") or () if isinstance(one, dict) and {"kind", "text"} <= set(one)]
+    if result.get("intact") is True and not result.get("problem_count"):
         return ""
-    kinds = [problem["kind"] for problem in problems]
-    words = [word for kind, word in _WORDS.items() if kind in kinds] or ["damaged"]
-    first = next((problem for problem in problems if problem["kind"] in _WORDS), problems[0] if problems else None)
-    more = result.get("problem_count", 1) - 1
+    order = list(_WORDS)
+    worst = sorted((one for one in problems if one["kind"] in _WORDS), key=lambda one: order.index(one["kind"]))
+    words = list(dict.fromkeys(_WORDS[one["kind"]] for one in worst)) or ["damaged"]
+    first = next(iter([*worst, *problems]), None)
+    more = len(problems) - 1
     text = "%s: %s" % (", ".join(words), first["text"] if first else "no problem was named")
     if first and first.get("line"):
-        text += " (%s, line %d)" % (first.get("file"), first["line"])
-    return text + (" There are %d more problems." % more if more > 0 else "")
+        text += " (%s, line %s)" % (first.get("file"), first["line"])
+    return text + (" And %d more." % more if more > 0 else "")
 
 
 def read_known(hosts: t.Any) -> dict[str, Known]:

@@ -79,7 +79,7 @@ def problem_sentence(result: t.Mapping[str, t.Any]) -> str:
     where = first["file"] if first["line"] is None else "%s line %d" % (first["file"], first["line"])
     more = result["problem_count"] - 1
     text = "The ledger %s is not intact: %s%s" % (result["path"], where + ": " if where else "", first["text"])
-    rest = " There are %d more problems." % more if more else ""
+    rest = " And %d more." % more if more else ""
     return text + rest + " Keep the files as evidence and compare them with a copy."
 
 

@@ -108,9 +108,25 @@ def test_a_host_that_lies_is_found_here():
         {**told(records, after=3), "records": [*records[3:], "x"]},
         {**told(records[:2], after=3)},  # fewer than are known, and no problem told
         {**told(records, after=3), "path": "/tmp/other.jsonl"},
+        {**told(records, after=3), "path": None},
+        {**told([]), "exists": True},  # nothing in it any more, and no problem told
+        {**told(records, after=5), "head": "x"},
+        {**told(records, after=5), "intact": False, "problem_count": "many", "problems": [7, {}]},
     ):
         judged = judge(result, old)
         assert judged.status == "problem" and judged.message and judged.known == old and not judged.records, result
+
+
+def test_the_worst_problem_comes_first_with_its_place():
+    problems = [
+        {"kind": "cut_off", "text": "the end is missing.", "file": "", "line": None},
+        {"kind": "forked", "text": "record 4 is another one.", "file": "ledger.jsonl", "line": 4},
+        {"kind": "edited", "text": "record 2 was edited.", "file": "ledger.jsonl", "line": 2},
+    ]
+    result = told(chain(5), intact=False, problem_count=3, problems=problems)
+    assert judge(result, None).message == (
+        "forked, shrank: record 4 is another one. (ledger.jsonl, line 4) And 2 more."
+    )
 
 
 def test_hosts_that_told_nothing_keep_their_head():
