@@ -90,7 +90,7 @@ class Fleet:
     def history(self):
         return [json.loads(line) for line in (self.dest / "history.jsonl").read_text().splitlines()]
 
-    def module(self, name, **options):
+    def module(self, name, *, check=False, **options):
         """What conda_ledger returns on one host, and whether the run succeeded."""
         given = json.dumps({"path": self.path, **options})
         command = [
@@ -101,8 +101,8 @@ class Fleet:
             "-m",
             "labfleet.conda.conda_ledger",
         ]
-        done = self.ansible.run([*command, "-a", given, "--diff", *(["--check"] if options.pop("check", 0) else [])])
-        text = done.stdout
+        done = self.ansible.run([*command, "-a", given, "--diff", *(["--check"] if check else [])])
+        self.said = text = done.stdout
         return json.loads(text[text.index("=> {", text.index(name + " |")) + 3 :]), done.returncode == 0
 
 
@@ -212,7 +212,7 @@ def test_the_module_verifies_exports_and_anchors(fleet):
     fleet.append("condapython", 3)
     anchor, success = fleet.module("condapython", operation="anchor", message="kept by the auditors")
     assert success and anchor["changed"] and anchor["head"]["sequence"] == 4 and anchor["entries"] == 4
-    assert "sequence: 3" in anchor["diff"]["before"] and anchor["head"]["hash"] in anchor["diff"]["after"]
+    assert "-sequence: 3" in fleet.said and "+hash: " + anchor["head"]["hash"] in fleet.said
     exported, success = fleet.module("condapython", operation="export", outcome=["committed"], last=2)
     assert success and [record["sequence"] for record in exported["records"]] == [2, 3]
     assert exported["records"][0]["packages"][0]["to"] == {"version": "4.3.17"}
