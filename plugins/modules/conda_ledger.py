@@ -320,7 +320,7 @@ def main() -> None:
             if not module.check_mode:
                 now = datetime.datetime.now(datetime.timezone.utc)
                 entry = append_anchor(place, options["message"], now=now, lock_seconds=options["time_limit"])
-            result = with_anchor(result, before, entry)
+            result = with_anchor(place, result, before, entry)
     except LedgerError as error:
         module.fail_json(msg=str(error))
     if bad:

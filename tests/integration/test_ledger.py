@@ -226,6 +226,12 @@ def test_the_module_verifies_exports_and_anchors(fleet):
     assert not success and fleet.sh("condapython", "cat ledger.jsonl") == before
 
 
+def test_an_anchor_makes_the_ledger(fleet):
+    anchor, success = fleet.module("condapython", operation="anchor")
+    assert success and anchor["exists"] and anchor["files"] == ["ledger.jsonl"] and anchor["entries"] == 1
+    assert fleet.module("condapython", known_head=anchor["head"])[0]["head"] == anchor["head"]
+
+
 def test_a_line_can_be_checked_by_hand(fleet):
     fleet.append("condapython", 3)
     line = fleet.sh("condapython", "sed -n 2p ledger.jsonl")

@@ -60,16 +60,16 @@ def look(place: Place, options: t.Mapping[str, t.Any], *, known: t.Sequence[Head
     return result
 
 
-def with_anchor(result: _Map, before: t.Optional[_Map], entry: t.Optional[Entry]) -> _Map:
+def with_anchor(place: Place, result: _Map, before: t.Optional[_Map], entry: t.Optional[Entry]) -> _Map:
     """The result with the record of an anchor: the one that was written, or in check mode the one that would be."""
     after = dict(entry._asdict()) if entry else None
     shown = after or {"sequence": before["sequence"] + 1 if before else 1, "hash": "known when it is written"}
     heads = {"before_header": result["path"], "after_header": result["path"]}
     changed = {**result, "changed": True, "diff": {"before": _text(before), "after": _text(shown), **heads}}
     if entry:
-        changed.update(
-            exists=True, head=after, entries=result["entries"] + entry.sequence - (before["sequence"] if before else 0)
-        )
+        new = entry.sequence - (before["sequence"] if before else 0)
+        files = result["files"] or [place.name]
+        changed.update(exists=True, head=after, files=files, entries=result["entries"] + new)
     return changed
 
 
