@@ -55,13 +55,13 @@ _Map = t.Mapping[str, t.Any]
 
 
 def chunks(document: _Map) -> t.Iterator[str]:
-    """Yield the text in pieces. Column C(state) is new, open, fixed, not_seen (failed or unreachable) or incomplete;
-    C(last_seen) tells of a finding from before, on a host or part of it that was not seen this time."""
+    """Yield the text in pieces. Column C(state) is new, open, fixed, not_seen (failed or unreachable), incomplete or
+    not_in_run; C(last_seen) tells of a finding from before, on a host or part of it that was not seen this time."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(COLUMNS)
     for number, row in enumerate(_rows(document), 1):
-        writer.writerow([_cell(value) for value in row])
+        writer.writerow([cell(value) for value in row])
         if number % _ROWS_AT_ONCE == 0:
             yield buffer.getvalue()
             buffer.seek(0)
@@ -71,7 +71,10 @@ def chunks(document: _Map) -> t.Iterator[str]:
 
 def _rows(document: _Map) -> t.Iterator[t.Sequence[t.Any]]:
     for name, host in document["hosts"].items():
-        if host["status"] != "ok":
+        last_seen = host.get("last_seen")
+        if last_seen:
+            yield (name, "not_in_run", *[""] * 10, "the host was not part of this run", *[""] * 5, last_seen)
+        elif host["status"] != "ok":
             state = "not_seen" if host["status"] in NOT_SEEN else "incomplete"
             said = host.get("message") or "the look at the host did not come to its end"
             yield (name, state, *[""] * 10, said, *[""] * 6)
@@ -107,7 +110,8 @@ def _row(document: _Map, host: str, state: str, finding: _Map) -> t.Sequence[t.A
     )
 
 
-def _cell(value: t.Any) -> str:
+def cell(value: t.Any) -> str:
+    """The text of a cell, on one line, and so that no spreadsheet takes it for a formula."""
     if not value:
         return ""
     text = str(value)
@@ -116,4 +120,4 @@ def _cell(value: t.Any) -> str:
     return "'" + text if guarded else text
 
 
-__all__ = ("COLUMNS", "chunks")
+__all__ = ("COLUMNS", "cell", "chunks")

@@ -14,10 +14,13 @@ import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import Failed, Refused
 from ansible_collections.labfleet.conda.plugins.module_utils._change._place import Place
+from ansible_collections.labfleet.conda.plugins.module_utils._change._prune import prune
 from ansible_collections.labfleet.conda.plugins.module_utils._change._session import Session, forget, with_session
+from ansible_collections.labfleet.conda.plugins.module_utils._change._store import SnapshotError
 from ansible_collections.labfleet.conda.plugins.module_utils._change._transaction import NOT_RESTORED
 from ansible_collections.labfleet.conda.plugins.module_utils._ledger._append import append
 from ansible_collections.labfleet.conda.plugins.module_utils._ledger._place import LedgerError, place_at
+from ansible_collections.labfleet.conda.plugins.module_utils._system._clock import seconds_now
 from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import clean
 from ansible_collections.labfleet.conda.plugins.module_utils._system._worker import WorkerDied, run_as
 
@@ -75,9 +78,27 @@ def _write_down(place: Place, options: t.Mapping[str, t.Any], records: t.Sequenc
             entry = append(ledger, dict(record, who=who), now=now)
     except LedgerError as error:
         return {"path": ledger.path, "problem": str(error)}
-    if any(record["outcome"] != "refused" for record in records):
+    if any("snapshot" in record for record in records):
         run_as(place.uid, place.gid, place.owner if place.home is not None else None, lambda: forget(place.prefix))
     return {"path": ledger.path, "sequence": entry.sequence, "hash": entry.hash}
 
 
-__all__ = ("concluded", "run_work")
+def pruned(prefix: str, options: t.Mapping[str, t.Any], change: str) -> t.List[str]:
+    """Remove the snapshots that are too many after a change, but not its own; the caller holds the lock.
+
+    :param options: C(keep_snapshots), C(keep_days) and C(keep_bytes) of the module.
+    """
+    try:
+        return prune(
+            prefix,
+            keep=options["keep_snapshots"],
+            max_age_days=options["keep_days"],
+            max_bytes=options["keep_bytes"],
+            protect=[change],
+            now=seconds_now(),
+        )
+    except SnapshotError:
+        return []
+
+
+__all__ = ("concluded", "pruned", "run_work")

@@ -12,7 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._answer import found_packages
-from ansible_collections.labfleet.conda.plugins.module_utils._change._conclude import concluded, run_work
+from ansible_collections.labfleet.conda.plugins.module_utils._change._conclude import concluded, pruned, run_work
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import Failed, Refused
 from ansible_collections.labfleet.conda.plugins.module_utils._change._journal import (
     DONE,
@@ -30,9 +30,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._program_ch
     ProgramStore,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._session import Session, identifier
-from ansible_collections.labfleet.conda.plugins.module_utils._change._snapshot import prune
 from ansible_collections.labfleet.conda.plugins.module_utils._change._solver_wish import KEEP
-from ansible_collections.labfleet.conda.plugins.module_utils._change._store import SnapshotError
 from ansible_collections.labfleet.conda.plugins.module_utils._change._tool import Options, Tool, told_version
 from ansible_collections.labfleet.conda.plugins.module_utils._change._transaction import (
     COMMITTED,
@@ -223,11 +221,7 @@ class _Work:
         changes = change.changes()
         result.update(changed=True, after={_NAME: target.version}, packages=[plain_change(item) for item in changes])
         result["diff"] = diff_texts(changes, session.place.subject)
-        limits = {"keep": given["keep_snapshots"], "max_age_days": given["keep_days"], "max_bytes": given["keep_bytes"]}
-        try:
-            result["pruned"] = prune(session.prefix, protect=[name], **limits)
-        except SnapshotError:
-            result["pruned"] = []
+        result["pruned"] = pruned(session.prefix, given, name)
         return result
 
 

@@ -13,7 +13,7 @@ import json
 import re
 import typing as t
 
-from ansible_collections.labfleet.conda.plugins.module_utils._change._conclude import concluded, run_work
+from ansible_collections.labfleet.conda.plugins.module_utils._change._conclude import concluded, pruned, run_work
 from ansible_collections.labfleet.conda.plugins.module_utils._change._emptying import (
     ORIGIN,
     settle_emptying,
@@ -36,7 +36,6 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._replace_ch
     ReplaceSettings,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._session import Session, identifier
-from ansible_collections.labfleet.conda.plugins.module_utils._change._snapshot import prune
 from ansible_collections.labfleet.conda.plugins.module_utils._change._source import (
     DOWNLOAD,
     INSTALLER,
@@ -46,7 +45,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._source imp
     lock_source,
     tool_elsewhere,
 )
-from ansible_collections.labfleet.conda.plugins.module_utils._change._store import STATE, SnapshotError
+from ansible_collections.labfleet.conda.plugins.module_utils._change._store import STATE
 from ansible_collections.labfleet.conda.plugins.module_utils._change._transaction import (
     COMMITTED,
     NOT_RESTORED,
@@ -247,16 +246,8 @@ class _Work:
         result["set_aside"] = {"count": len(change.moved), "files": change.moved[:_MAX_NAMED]}
         if change.moved:
             result["set_aside"]["directory"] = "%s/%s/replaced/%s" % (session.prefix, STATE, name)
-        result["pruned"] = self._prune(session, name)
+        result["pruned"] = pruned(session.prefix, given, name)
         return result
-
-    def _prune(self, session: Session, name: str) -> t.List[str]:
-        given = self._options
-        limits = {"keep": given["keep_snapshots"], "max_age_days": given["keep_days"], "max_bytes": given["keep_bytes"]}
-        try:
-            return prune(session.prefix, protect=[name], **limits)
-        except SnapshotError:
-            return []
 
 
 def _size(top: Directory, name: str) -> int:

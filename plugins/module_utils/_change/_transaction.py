@@ -7,8 +7,8 @@
 
 """The one way in which a prefix is changed: snapshot, apply, verify, then commit, or restore the snapshot.
 
-Killed at any instant, the journal tells what is to be undone, and recover() does so. A change that was verified is kept;
-one that was not is undone, also where it might have come to a good end, since nobody knows that it did.
+Killed at any instant, the journal tells what is to be undone, and recover() does so. A change that was verified is
+kept; one that was not is undone, also where it might have come to a good end, since nobody knows that it did.
 """
 
 from __future__ import annotations
@@ -108,7 +108,8 @@ def transact(store: Store, change: Change, identifier: str, *, note: t.Callable[
     :param note: takes what is being done, for a person who waits.
     :raises ChangeError: nothing was changed, since the snapshot could not be taken.
     """
-    journal = Journal(identifier, SNAPSHOT, tuple(change.packages), tuple(change.caches), change.record())
+    record = dict(change.record(), snapshot=identifier)
+    journal = Journal(identifier, SNAPSHOT, tuple(change.packages), tuple(change.caches), record)
     write_journal(store.folder, journal)
     note("takes a snapshot of %s" % store.prefix)
     try:
@@ -126,14 +127,15 @@ def transact(store: Store, change: Change, identifier: str, *, note: t.Callable[
         why = _verify(change)
     if why is None:
         store.settle()
-        record = _conclude(store, journal._replace(record=change.record()), COMMITTED, None)
+        record = dict(change.record(), snapshot=identifier)
+        record = _conclude(store, journal._replace(record=record), COMMITTED, None)
         return Outcome(COMMITTED, None, snapshot, None, record)
     note("restores %s" % store.prefix)
     return _roll_back(store, journal, change, why)._replace(snapshot=snapshot)
 
 
 def recover(
-    store: Store, *, note: t.Callable[[str], None], check: t.Callable[[], t.List[str]] = lambda: []
+    store: Store, *, note: t.Callable[[str], None], check: t.Callable[[], t.List[str]] = list
 ) -> t.Optional[t.Dict[str, t.Any]]:
     """Finish or undo what an interrupted run has left; under the lock.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.labfleet.conda.plugins.module_utils._change._conclude import concluded, run_work
+from ansible_collections.labfleet.conda.plugins.module_utils._change._conclude import concluded, pruned, run_work
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import ChangeError, Failed, Refused
 from ansible_collections.labfleet.conda.plugins.module_utils._change._journal import (
     DONE,
@@ -27,9 +27,8 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._preflight 
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._program import micromamba_at, update_program
 from ansible_collections.labfleet.conda.plugins.module_utils._change._session import Session, identifier, tool_of
-from ansible_collections.labfleet.conda.plugins.module_utils._change._snapshot import prune
 from ansible_collections.labfleet.conda.plugins.module_utils._change._solver_wish import SolverWish, solver_wish
-from ansible_collections.labfleet.conda.plugins.module_utils._change._store import STATE, SnapshotError
+from ansible_collections.labfleet.conda.plugins.module_utils._change._store import STATE
 from ansible_collections.labfleet.conda.plugins.module_utils._change._tool import Options
 from ansible_collections.labfleet.conda.plugins.module_utils._change._transaction import (
     COMMITTED,
@@ -102,9 +101,8 @@ class _Work:
     def __call__(self, session: Session) -> _Map:
         result: _Map = {}
         if locks_on_this_host_only(session.prefix):
-            result["warnings"] = [
-                "%s lies on NFS that locks on this host only: change it from one host." % session.prefix
-            ]
+            text = "%s lies on NFS that locks on this host only: change it from one host."
+            result["warnings"] = [text % session.prefix]
         if self.check:
             journal = read_journal(session.folder, session.prefix)
             if journal is not None and journal.phase != DONE:
@@ -178,7 +176,7 @@ class _Work:
         )
         name = identifier()
         outcome = transact(session.store, change, name, note=self._note)
-        session.records.append(dict(outcome.record, snapshot=name))
+        session.records.append(outcome.record)
         result.update(outcome=outcome.outcome, snapshot=outcome.snapshot, restored=outcome.restored)
         if outcome.outcome != COMMITTED:
             result.update(changed=outcome.outcome == NOT_RESTORED, packages=[], diff=None)
@@ -188,21 +186,8 @@ class _Work:
         changes = change.changes()
         result.update(after=_versions(session.place), packages=[plain_change(item) for item in changes])
         result["diff"] = diff_texts(changes, session.prefix)
-        result["pruned"] = self._prune(session, name)
+        result["pruned"] = pruned(session.prefix, given, name)
         return result
-
-    def _prune(self, session: Session, name: str) -> t.List[str]:
-        given = self._options
-        try:
-            return prune(
-                session.prefix,
-                keep=given["keep_snapshots"],
-                max_age_days=given["keep_days"],
-                max_bytes=given["keep_bytes"],
-                protect=[name],
-            )
-        except SnapshotError:
-            return []
 
 
 def _versions(place: Place) -> t.Dict[str, str]:
