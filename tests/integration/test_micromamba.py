@@ -19,10 +19,9 @@ import time
 from pathlib import Path
 
 import pytest
-from integration.test_replace import kill_tree
+from integration.updating import DRIVER, kill_tree
 from lab import standins
 
-DRIVER = Path(__file__).with_name("replace_driver.py")
 VERSIONS = ("1.5.8", "2.3.3", "2.8.1")
 
 
@@ -52,8 +51,15 @@ class Host:
         given = {"prefix": str(self.program), "ledger": str(self.ledger), **options}
         environment = dict(os.environ, MAMBA_STANDIN_CHANNEL=str(self.channel), MAMBA_STANDIN_DOES=does)
         environment["MAMBA_STANDIN_MARK"] = str(self.mark)
-        command = [sys.executable, str(DRIVER), "conda_update", "update", json.dumps(given)]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True)
+        command = [sys.executable, str(DRIVER), json.dumps(given)]
+        return subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=environment,
+            start_new_session=True,
+        )
 
     def update(self, does: str = "", **options: object) -> dict[str, object]:
         output, _ = self.start(does, **options).communicate(timeout=120)

@@ -16,18 +16,15 @@ import json
 import os
 import random
 import shutil
-import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
+from integration.updating import Update
 from lab import channel, prefixes
 from lab.base import Base, copy_of, make_base
 from lab.installers import Installer, stand_in
 
-DRIVER = Path(__file__).with_name("replace_driver.py")
 KILLS = int(os.environ.get("LABFLEET_KILLS", "8"))
 WRONG_SUM = "0" * 64
 
@@ -64,17 +61,14 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     return Place(tmp_path_factory.mktemp("replace"))
 
 
-def start(base: Base, **options: object) -> subprocess.Popen[str]:
-    given = {"prefix": str(base.path), "ledger": str(base.ledger), **options}
-    command = [sys.executable, str(DRIVER), "conda_replace", "replace", json.dumps(given)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True, text=True)
+def run(base: Base, **options: object) -> Update:
+    return Update(base, "conda_replace", **options)
 
 
 def replace(base: Base, installer: Installer | None = None, **options: object) -> dict[str, object]:
     if installer is not None:
         options = {"installer": str(installer.path), "sha256": installer.sha256, **options}
-    output, _ = start(base, **options).communicate(timeout=600)
-    return json.loads(output.splitlines()[-1])
+    return run(base, **options).result()
 
 
 def everything(base: Base) -> dict[str, object]:
@@ -217,70 +211,39 @@ def test_by_a_list_of_packages_and_the_conda_of_another_base(place: Place, tmp_p
     assert replace(base, **options)["outcome"] == "unchanged"
 
 
-def kill_tree(pid: int) -> None:
-    """SIGKILL a process and all that descend from it, stopped first so that none escapes."""
-    tree, found = [], [pid]
-    while found:
-        stopped = [number for number in found if _signal(number, signal.SIGSTOP)]
-        tree += stopped
-        found = [child for number in stopped for child in _children(number)]
-    for number in tree:
-        _signal(number, signal.SIGKILL)
-
-
-def _signal(pid: int, number: signal.Signals) -> bool:
-    try:
-        os.kill(pid, number)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-def _children(pid: int) -> list[int]:
-    try:
-        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except (FileNotFoundError, ProcessLookupError):
-        return []
-
-
-def killed_after(base: Base, seconds: float, **options: object) -> bool:
-    """Run a replacement and kill it; whether it was killed before its end."""
-    process = start(base, **options)
-    try:
-        process.communicate(timeout=seconds)
-        return False
-    except subprocess.TimeoutExpired:
-        kill_tree(process.pid)
-        process.communicate()
-        return True
-
-
 def test_killed_at_any_instant_the_next_run_brings_the_old_base_back(place: Place) -> None:
-    chance = random.Random(int(os.environ.get("LABFLEET_SEED", str(random.randrange(10**6)))))
+    seed = int(os.environ.get("LABFLEET_SEED", str(random.randrange(10**6))))
+    chance = random.Random(seed)
     options = {"installer": str(place.good.path), "sha256": place.good.sha256}
-    base = place.old()
-    started = time.monotonic()
-    assert replace(base, **options)["outcome"] == "committed"
-    whole = time.monotonic() - started
+    whole = run(place.old(), **options)
+    assert whole.result()["outcome"] == "committed"
+    moments = sorted(whole.began.items(), key=lambda item: item[1])
+    lengths = {step: end[1] - begin for (step, begin), end in zip(moments, moments[1:], strict=False)}
     reached: dict[str, int] = {}
-    for _number in range(KILLS):
+    for number in range(KILLS):
+        step = ("snapshot", "apply", "apply", "verify")[number % 4]
+        seconds = chance.uniform(0, lengths[step])
         base = place.old()
         before = everything(base)
-        if not killed_after(base, chance.uniform(whole * 0.2, whole), **options):
+        if not run(base, **options).kill(step, seconds):
             continue
-        phase = base.phase()
-        reached[phase] = reached.get(phase, 0) + 1
+        what = f"seed {seed}, kill {number + 1}, {seconds:.3f} s into {step}, phase {base.phase()}"
+        reached[base.phase()] = reached.get(base.phase(), 0) + 1
         # The next run undoes first; then it finds that the sum is wrong, and leaves the old base.
         result = replace(base, **dict(options, sha256=WRONG_SUM))
-        assert "SHA-256" in result["failed"], (phase, result)
-        if phase != "done":
-            assert everything(base) == before, phase
-            assert base.leftovers() == [] and base.version() == "4.3.13", phase
-            assert "replaced" not in in_state(base) and "kept" not in in_state(base), phase
+        if base.version() == "4.3.13":
+            assert "SHA-256" in result["failed"], what
+            assert everything(base) == before, what
+            assert not {"replaced", "kept", "emptied.json", "replaced.json"} & in_state(base), what
+        else:  # it had been verified, and is kept
+            assert "replaced.json" in in_state(base), what
+        assert base.leftovers() == [], what
         result = replace(base, **options)
-        assert result["outcome"] in ("committed", "unchanged"), (phase, result)
-        assert base.version() == "4.3.16" and base.leftovers() == []
-    print(f"killed in these steps: {reached}")
+        assert result["outcome"] in ("committed", "unchanged"), (what, result)
+        assert base.version() == "4.3.16" and base.leftovers() == [], what
+        assert base.other_environments_changed(before) == [], what
+    print(f"seed {seed}, killed in these steps: {reached}")
+    assert "apply" in reached
 
 
 def test_root_works_as_the_owner(place: Place) -> None:
