@@ -17,13 +17,16 @@ import os
 import random
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
-from integration.updating import Update
+from integration.updating import Update, kill_tree
 from lab import channel, prefixes
 from lab.base import Base, copy_of, make_base
 from lab.installers import Installer, stand_in
+
+from ansible_collections.labfleet.conda.plugins.module_utils._change._snapshot_task import Task, run_task
 
 KILLS = int(os.environ.get("LABFLEET_KILLS", "8"))
 WRONG_SUM = "0" * 64
@@ -259,3 +262,35 @@ def test_root_works_as_the_owner(place: Place) -> None:
     assert result["outcome"] == "committed", result
     assert (base.path / "who").read_text() == "nobody\n"
     assert {path.owner() for path in [base.path, *base.path.rglob("*")]} == {"nobody"}
+
+
+def test_conda_update_undoes_a_replacement_that_was_cut_off(place: Place) -> None:
+    """Whichever module comes next, it finds a base without conda and brings the old one back."""
+    base = place.old()
+    before = everything(base)
+    mark = place.folder / "emptied"
+    cut = place.installer("cut", before=f"touch {mark}; exec sleep 600")
+    replacing = run(base, installer=str(cut.path), sha256=cut.sha256)
+    while not mark.exists():
+        assert replacing.process.poll() is None
+        time.sleep(0.01)
+    kill_tree(replacing.process.pid)
+    replacing.process.communicate()
+    assert not (base.path / "bin").exists()
+    result = Update(base, version="any").result()
+    assert result["changed"] and "was undone" in result["recovered"]
+    assert everything(base) == before
+    assert Update(base, version="any").result()["changed"] is False
+
+
+def test_a_replacement_that_was_kept_can_be_taken_back_by_its_snapshot(place: Place) -> None:
+    base = place.old()
+    before = everything(base)
+    result = replace(base, place.good)
+    task = Task(
+        str(base.path), "restored", result["snapshot"]["id"], "", 5, None, None, False, 30.0, False, 0.0, "1f2e3d"
+    )
+    assert run_task(task)["problems"] == []
+    assert base.version() == "4.3.13"
+    assert replace(base, place.good)["outcome"] == "committed"  # its checksum alone does not make it done
+    assert base.other_environments_changed(before) == []

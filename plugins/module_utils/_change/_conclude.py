@@ -13,14 +13,15 @@ import datetime
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import Failed, Refused
-from ansible_collections.labfleet.conda.plugins.module_utils._change._place import Place
+from ansible_collections.labfleet.conda.plugins.module_utils._change._place import Place, look_at, refuse_unless_ours
 from ansible_collections.labfleet.conda.plugins.module_utils._change._prune import prune
 from ansible_collections.labfleet.conda.plugins.module_utils._change._session import Session, forget, with_session
-from ansible_collections.labfleet.conda.plugins.module_utils._change._store import SnapshotError
-from ansible_collections.labfleet.conda.plugins.module_utils._change._transaction import NOT_RESTORED
+from ansible_collections.labfleet.conda.plugins.module_utils._change._store import STATE, SnapshotError
+from ansible_collections.labfleet.conda.plugins.module_utils._change._transaction import NOT_RESTORED, recover
 from ansible_collections.labfleet.conda.plugins.module_utils._ledger._append import append
 from ansible_collections.labfleet.conda.plugins.module_utils._ledger._place import LedgerError, place_at
 from ansible_collections.labfleet.conda.plugins.module_utils._system._clock import seconds_now
+from ansible_collections.labfleet.conda.plugins.module_utils._system._files import is_there
 from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import clean
 from ansible_collections.labfleet.conda.plugins.module_utils._system._worker import WorkerDied, run_as
 
@@ -83,6 +84,33 @@ def _write_down(place: Place, options: t.Mapping[str, t.Any], records: t.Sequenc
     return {"path": ledger.path, "sequence": entry.sequence, "hash": entry.hash}
 
 
+def recovered_first(
+    prefix: str, options: t.Mapping[str, t.Any], *, action: str, note: t.Callable[[str], None]
+) -> t.Optional[str]:
+    """Undo an interrupted change that has left a prefix without its tool, so that it can be looked at again.
+
+    :param options: C(trusted_writers), C(lock_seconds), C(ledger) and C(run_id) of the module.
+    :returns: what was done; None where the tool is there, or nothing is to be undone.
+    """
+    path = "/" + prefix.strip("/")
+    if not is_there("%s/%s/journal.json" % (path, STATE)):
+        return None
+    place = look_at(path, broken=True)
+    if place.version is not None:
+        return None
+    refuse_unless_ours(place, trusted=options["trusted_writers"])
+
+    def work(session: Session) -> _Map:
+        record = recover(session.store, note=note)
+        if record is None:
+            return {"recovered": None}
+        session.records.append(record)
+        return {"recovered": record.get("message") or record["outcome"]}
+
+    answer = run_work(place, work, what="undoes a change", lock_seconds=options["lock_seconds"])
+    return concluded(place, options, answer, {}, action=action, check=False)["recovered"]
+
+
 def pruned(prefix: str, options: t.Mapping[str, t.Any], change: str) -> t.List[str]:
     """Remove the snapshots that are too many after a change, but not its own; the caller holds the lock.
 
@@ -101,4 +129,4 @@ def pruned(prefix: str, options: t.Mapping[str, t.Any], change: str) -> t.List[s
         return []
 
 
-__all__ = ("concluded", "pruned", "run_work")
+__all__ = ("concluded", "pruned", "recovered_first", "run_work")

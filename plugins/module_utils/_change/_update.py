@@ -10,7 +10,12 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.labfleet.conda.plugins.module_utils._change._conclude import concluded, pruned, run_work
+from ansible_collections.labfleet.conda.plugins.module_utils._change._conclude import (
+    concluded,
+    pruned,
+    recovered_first,
+    run_work,
+)
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import ChangeError, Failed, Refused
 from ansible_collections.labfleet.conda.plugins.module_utils._change._journal import (
     DONE,
@@ -63,11 +68,13 @@ def update(options: t.Mapping[str, t.Any], *, check: bool, note: _Note) -> _Map:
     program = micromamba_at(str(options["prefix"]))
     if program is not None:
         return update_program(program, options, check=check, note=note)
+    recovered = None if check else recovered_first(str(options["prefix"]), options, action="update", note=note)
     place = look_at(str(options["prefix"]))
     wish = solver_wish(place, options["solver"])
     wanted = wanted_packages(tool_of(place).package, str(options["version"]), [*options["packages"], *wish.packages])
     result: _Map = {"changed": False, "prefix": place.prefix, "before": _versions(place), "after": _versions(place)}
-    result.update(outcome="unchanged", packages=[], diagnoses=[], recovered=None, snapshot=None)
+    result.update(outcome="unchanged", packages=[], diagnoses=[], recovered=recovered, snapshot=None)
+    result["changed"] = recovered is not None
     pending = is_there("%s/%s/journal.json" % (place.prefix, STATE))
     if not pending and not unmet(wanted, place.environment.records or []) and not wish.condarc:
         return result
