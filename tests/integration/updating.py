@@ -94,9 +94,16 @@ def _children(pid: int) -> list[int]:
         return []
 
 
+def let_others_pass(folder: Path) -> None:
+    """Let other users reach what is in a folder that pytest has made for its own user."""
+    for path in [folder, *folder.parents]:
+        if path.stat().st_uid == os.geteuid() and not path.stat().st_mode & 0o001:
+            path.chmod(path.stat().st_mode | 0o011)
+
+
 def differing(before: dict[str, t.Any], after: dict[str, t.Any]) -> list[str]:
     """The paths that are not the same in two listings of a base."""
     return sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
 
 
-__all__ = ("Update", "differing", "kill_tree", "update")
+__all__ = ("Update", "differing", "kill_tree", "let_others_pass", "update")
