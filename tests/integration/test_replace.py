@@ -196,13 +196,13 @@ def test_by_a_list_of_packages_and_the_conda_of_another_base(place: Place, tmp_p
     before = everything(base)
     options = {"lock": str(lock), "tool": str(other / "bin" / "conda")}
     options["sha256"] = hashlib.sha256(lock.read_bytes()).hexdigest()
-    (base.channels / "pkgs/main/linux-64/xz-away").mkdir(exist_ok=True)
-    archive = next((base.channels / "pkgs" / "main" / "linux-64").glob("xz-*.bz2"))
-    archive.rename(archive.parent / "xz-away" / archive.name)
+    (base.channels / "pkgs/main/linux-64/away").mkdir(exist_ok=True)
+    archive = next((base.channels / "pkgs" / "main" / "linux-64").glob("conda-4.3.16-*.bz2"))
+    archive.rename(archive.parent / "away" / archive.name)
     try:
         result = replace(base, **options)
     finally:
-        (archive.parent / "xz-away" / archive.name).rename(archive)
+        (archive.parent / "away" / archive.name).rename(archive)
     assert result["outcome"] == "rolled_back", result
     after = everything(base)
     assert {**after, "pkgs": 0} == {**before, "pkgs": 0} and set(before["pkgs"]) <= set(after["pkgs"])
@@ -233,7 +233,7 @@ def test_killed_at_any_instant_the_next_run_brings_the_old_base_back(place: Plac
         what = f"seed {seed}, kill {number + 1}, {seconds:.3f} s into {step}, phase {base.phase()}"
         reached[base.phase()] = reached.get(base.phase(), 0) + 1
         # The next run undoes first; then it finds that the sum is wrong, and leaves the old base.
-        result = replace(base, **dict(options, sha256=WRONG_SUM))
+        result = replace(base, place.good, sha256=WRONG_SUM)
         if base.version() == "4.3.13":
             assert "SHA-256" in result["failed"], what
             assert everything(base) == before, what
@@ -241,7 +241,7 @@ def test_killed_at_any_instant_the_next_run_brings_the_old_base_back(place: Plac
         else:  # it had been verified, and is kept
             assert "replaced.json" in in_state(base), what
         assert base.leftovers() == [], what
-        result = replace(base, **options)
+        result = replace(base, place.good)
         assert result["outcome"] in ("committed", "unchanged"), (what, result)
         assert base.version() == "4.3.16" and base.leftovers() == [], what
         assert base.other_environments_changed(before) == [], what
