@@ -43,6 +43,10 @@ options:
   prefix:
     description:
       - The base prefix.
+      - A micromamba that stands alone is named by its own path, such as V(/usr/local/bin/micromamba), or by its root
+        prefix, where both have the same owner. It is updated by C(micromamba self-update), and its snapshot is a copy of
+        the program in C(.labfleet-conda) of the directory that it lies in. Its version is asked of it, since no file
+        tells it, so that this one program is run in check mode too.
     type: path
     required: true
   version:

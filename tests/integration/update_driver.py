@@ -2,9 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs the code of the module conda_update in a process of its own, without Ansible around it, for tests that kill it.
+"""Runs the code of a module that changes a base in a process of its own, without Ansible around it, to be killed.
 
-Its one argument is a JSON map of options; the defaults are those of the module. It prints the result as JSON, and what
+Its arguments are a JSON map of options, where the defaults are those of the module, and the name of the module,
+conda_update without one. It prints the result as JSON, and what
 it is doing, a line each, on standard error.
 """
 
@@ -21,13 +22,15 @@ PLUGINS = "ansible_collections.labfleet.conda.plugins."
 
 
 def main() -> None:
-    module = importlib.import_module(PLUGINS + "modules.conda_update")
+    name = sys.argv[2] if len(sys.argv) > 2 else "conda_update"
+    module = importlib.import_module(PLUGINS + "modules." + name)
+    change = getattr(module, name.partition("_")[2])
     options = {name: spec.get("default") for name, spec in module.ARGUMENT_SPEC.items()}
     given = json.loads(sys.argv[1])
     check = given.pop("check", False)
     options.update(given)
     try:
-        result = module.update(options, check=check, note=lambda text: print(text, file=sys.stderr, flush=True))
+        result = change(options, check=check, note=lambda text: print(text, file=sys.stderr, flush=True))
     except module.ChangeError as error:
         result = dict(error.result, failed=str(error))
     print(json.dumps(result))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs the code of conda_update on a real base prefix in a process of its own, which can be killed at any step."""
+"""Runs the code of conda_update, or another module, on a real base in a process of its own, which can be killed."""
 
 from __future__ import annotations
 
@@ -24,16 +24,17 @@ STEPS = {"plans": "plan", "takes": "snapshot", "changes": "apply", "verifies": "
 
 
 class Update:
-    """One run of an update.
+    """One run of an update, or of another change of a base.
 
-    :param options: of conda_update, beside the prefix and the ledger.
+    :param module: its name.
+    :param options: of the module, beside the prefix and the ledger.
     """
 
-    def __init__(self, base: Base, **options: t.Any) -> None:
+    def __init__(self, base: Base, module: str = "conda_update", **options: t.Any) -> None:
         given = {"prefix": str(base.path), "ledger": str(base.ledger), "lock_seconds": 60, **options}
         self.began: dict[str, float] = {}
         self.process = subprocess.Popen(
-            [sys.executable, str(DRIVER), json.dumps(given)],
+            [sys.executable, str(DRIVER), json.dumps(given), module],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, text=True,
         )  # fmt: skip
 

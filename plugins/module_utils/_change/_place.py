@@ -13,18 +13,28 @@ import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import Refused
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._configuration import Configuration
-from ansible_collections.labfleet.conda.plugins.module_utils._discover._installations import Installation
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._installations import (
+    Installation,
+    installation_in,
+)
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import Look, Options
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._solver import solver_in_force
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._standalone import standalone_program
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import Environment
+from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable
+from ansible_collections.labfleet.conda.plugins.module_utils._system._files import is_there
 from ansible_collections.labfleet.conda.plugins.module_utils._system._processes import own_uid
+from ansible_collections.labfleet.conda.plugins.module_utils._system._root import Root
 
 _ROOT = 0
+# What a base prefix has and other environments have not, even when its conda is gone.
+_BASE_ONLY = ("pkgs", "envs", "condabin", ".labfleet-conda/journal.json")
 
 
 class Place(t.NamedTuple):
     """A base prefix, as the files tell it.
 
+    :param environment: for a program that stands alone (look_at_program) there is none.
     :param configuration: the settings in force for its owner.
     :param owner: the name of its owner; home: the owner's home, None where nobody knows it.
     :param unread: what could not be read of it, as PATH: REASON.
@@ -41,7 +51,12 @@ class Place(t.NamedTuple):
 
     @property
     def uid(self) -> int:
-        return self.environment.uid
+        return self.installation.uid
+
+    @property
+    def subject(self) -> str:
+        """The path that it is known by: that of the prefix, or of a program that stands alone."""
+        return self.prefix if self.environment is not None else str(self.installation.program)
 
     @property
     def version(self) -> t.Optional[str]:
@@ -61,20 +76,21 @@ class Place(t.NamedTuple):
         return found.value if found is not None else None
 
 
-def look_at(prefix: str, *, seconds: float = 60.0) -> Place:
+def look_at(prefix: str, *, broken: bool = False, seconds: float = 60.0) -> Place:
     """Look at a base prefix, without running anything.
 
     :param prefix: its absolute path.
+    :param broken: take one whose conda is gone, as after a change that was cut off; its version is unknown then.
     :raises Refused: there is no installation.
     :raises ScanError: the host cannot be looked at.
     """
     path = "/" + prefix.strip("/")
-    place = _look(path, [], seconds)
+    place = _look(path, [], seconds, broken)
     # Root changes with settings for everybody only; the settings of another owner are those of its home too.
-    return place if place.uid == _ROOT or place.home is None else _look(path, [place.owner], seconds)
+    return place if place.uid == _ROOT or place.home is None else _look(path, [place.owner], seconds, broken)
 
 
-def _look(path: str, users: t.List[str], seconds: float) -> Place:
+def _look(path: str, users: t.List[str], seconds: float, broken: bool) -> Place:
     look = Look(Options(search_paths=[path], depth=0, users=users, time_limit=seconds))
     look.run()
     identity = look.survey.identity(path)
@@ -83,6 +99,8 @@ def _look(path: str, users: t.List[str], seconds: float) -> Place:
         text = "There is no environment at %s: it has no conda-meta directory that can be read.%s"
         raise Refused(text % (path, _why(look, path)))
     found = [item for item in look.result.installations if item.environment is environment]
+    if not found and broken and any(is_there("%s/%s" % (environment.prefix, name)) for name in _BASE_ONLY):
+        found = [installation_in(look.survey, environment, "conda")]
     if not found:
         raise Refused("%s is an environment, but holds no conda, mamba or micromamba: name a base prefix." % path)
     return _place(look, found[0], environment)
@@ -114,6 +132,40 @@ def _place(look: Look, installation: Installation, environment: Environment) -> 
     )
 
 
+def look_at_program(path: str) -> Place:
+    """Look at a micromamba that stands alone, without running it: its prefix is the directory in which it lies.
+
+    After a change that was cut off, it may not be there, or only in part.
+
+    :raises Refused: there is no such program, or it cannot be changed by its owner.
+    """
+    root = Root("/")
+    pending = is_there("%s/.labfleet-conda/journal.json" % (path.rpartition("/")[0]))
+    try:
+        installation, is_binary, folder_uid = standalone_program(root, path, gone=pending)
+    except Absent:
+        raise Refused("There is no program at %s." % path) from None
+    except Unreadable as error:
+        raise Refused("%s cannot be used: %s." % (path, error.reason)) from error
+    if not is_binary and not pending:
+        raise Refused("%s is a script, and no micromamba itself: name the program that it starts." % path)
+    if folder_uid != installation.uid:
+        text = "%s and the directory that it lies in belong to different users: give them one owner first."
+        raise Refused(text % installation.program)
+    name = root.identities.user_name(installation.uid)
+    user = root.identities.find_user(name) if name else None
+    return Place(
+        prefix=str(installation.prefix),
+        installation=installation,
+        environment=t.cast(Environment, None),
+        configuration=None,
+        owner=name or str(installation.uid),
+        home=user.home if user else None,
+        gid=user.gid if user else installation.gid,
+        unread=[],
+    )
+
+
 def refuse_unless_ours(place: Place, *, trusted: t.Iterable[str] = ()) -> None:
     """Refuse a prefix whose programs this user must not run.
 
@@ -124,12 +176,12 @@ def refuse_unless_ours(place: Place, *, trusted: t.Iterable[str] = ()) -> None:
     if me not in (_ROOT, place.uid):
         raise Refused(
             "%s belongs to %s, and only its owner may change it: run the task with become: true and become_user: %s."
-            % (place.prefix, place.owner, place.owner)
+            % (place.subject, place.owner, place.owner)
         )
     if me != place.uid and place.home is None:
         raise Refused(
             "%s belongs to the user number %d, which no user of this host has: give it an owner first."
-            % (place.prefix, place.uid)
+            % (place.subject, place.uid)
         )
     who = place.installation.writers
     names = (set(who.users) | {"group " + name for name in who.groups}) - {place.owner, "root"}
@@ -139,8 +191,8 @@ def refuse_unless_ours(place: Place, *, trusted: t.Iterable[str] = ()) -> None:
     if names:
         raise Refused(
             "%s can be changed by others than its owner %s (%s), so what is in it must not be run: take away their"
-            " right to write, or name them in trusted_writers." % (place.prefix, place.owner, ", ".join(sorted(names)))
+            " right to write, or name them in trusted_writers." % (place.subject, place.owner, ", ".join(sorted(names)))
         )
 
 
-__all__ = ("Place", "look_at", "refuse_unless_ours")
+__all__ = ("Place", "look_at", "look_at_program", "refuse_unless_ours")

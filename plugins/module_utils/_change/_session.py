@@ -11,6 +11,11 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._child_environment import child_environment
+from ansible_collections.labfleet.conda.plugins.module_utils._change._emptying import (
+    forget_emptying,
+    undo_emptying,
+    was_emptied,
+)
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import ChangeError, Failed, Refused
 from ansible_collections.labfleet.conda.plugins.module_utils._change._journal import (
     Journal,
@@ -71,6 +76,10 @@ class PrefixStore(Store):
     def restore(self, snapshot: str, journal: Journal) -> t.Dict[str, t.Any]:
         try:
             found = next(item for item in load_all(self.prefix) if item.id == snapshot and item.complete)
+            if was_emptied(self.folder, journal.change):
+                # What was put there goes only when the snapshot can be read.
+                restore(self.prefix, found, dry=True)
+            undo_emptying(self.prefix, self.folder, journal.change)
             environment = read_packages_or_none(self.prefix)
             python = environment.record("python") if environment else None
             planned = brought_by(journal.caches, journal.packages, site_packages(python) if python else None)
@@ -82,6 +91,8 @@ class PrefixStore(Store):
         self.settle()
         broken = remove_broken(journal.caches, journal.packages)
         problems = ["%s: %s." % problem for problem in done.problems]
+        if not problems:
+            forget_emptying(self.folder, journal.change)
         return {"changed": done.changed, "set_aside": done.set_aside, "problems": problems, "caches": broken}
 
     def drop_unfinished(self) -> None:
@@ -118,19 +129,26 @@ class Session:
         self.runner: Runner = Supervised(interrupts, inherit=[lock.descriptor])
         self.records: t.List[t.Dict[str, t.Any]] = []
 
-    def driver(self) -> Driver:
-        """Asks the tool of the installation that is there now."""
+    def environment(self, *, own_home: bool = False) -> t.Dict[str, str]:
+        """The environment variables of a program that is started.
+
+        :param own_home: give it an empty home, even where the owner has one.
+        """
         home = "%s/%s/%s" % (self.prefix, STATE, _HOME)
         as_root = self.place.uid == 0
-        own_home = home if as_root or self.place.home is None else self.place.home
+        is_own = own_home or as_root or self.place.home is None
         variables = own_variables()
         variables.update(USER=self.place.owner, LOGNAME=self.place.owner)
-        environment = child_environment(variables, home=own_home, cache=home, as_root=as_root)
-        return Driver(tool_of(self.place), self.runner, environment)
+        their_home = home if is_own else str(self.place.home)
+        return child_environment(variables, home=their_home, cache=home, as_root=as_root)
 
-    def look_again(self) -> None:
+    def driver(self) -> Driver:
+        """Asks the tool of the installation that is there now."""
+        return Driver(tool_of(self.place), self.runner, self.environment())
+
+    def look_again(self, *, broken: bool = False) -> None:
         """Read the prefix anew: under the lock, or after a recovery, it can be another."""
-        self.place = look_at(self.prefix)
+        self.place = look_at(self.prefix, broken=broken)
 
 
 def tool_of(place: Place) -> Tool:

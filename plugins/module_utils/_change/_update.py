@@ -8,9 +8,14 @@
 
 from __future__ import annotations
 
-import datetime
 import typing as t
 
+from ansible_collections.labfleet.conda.plugins.module_utils._change._conclude import (
+    concluded,
+    pruned,
+    recovered_first,
+    run_work,
+)
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import ChangeError, Failed, Refused
 from ansible_collections.labfleet.conda.plugins.module_utils._change._journal import (
     DONE,
@@ -25,16 +30,10 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._preflight 
     check_space,
     wait_until_unused,
 )
-from ansible_collections.labfleet.conda.plugins.module_utils._change._prune import prune
-from ansible_collections.labfleet.conda.plugins.module_utils._change._session import (
-    Session,
-    forget,
-    identifier,
-    tool_of,
-    with_session,
-)
+from ansible_collections.labfleet.conda.plugins.module_utils._change._program import micromamba_at, update_program
+from ansible_collections.labfleet.conda.plugins.module_utils._change._session import Session, identifier, tool_of
 from ansible_collections.labfleet.conda.plugins.module_utils._change._solver_wish import SolverWish, solver_wish
-from ansible_collections.labfleet.conda.plugins.module_utils._change._store import STATE, SnapshotError
+from ansible_collections.labfleet.conda.plugins.module_utils._change._store import STATE
 from ansible_collections.labfleet.conda.plugins.module_utils._change._tool import Options
 from ansible_collections.labfleet.conda.plugins.module_utils._change._transaction import (
     COMMITTED,
@@ -50,13 +49,8 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._update_cha
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._update_plan import Planner, Rules, UpdatePlan
 from ansible_collections.labfleet.conda.plugins.module_utils._change._wanted import unmet, wanted_packages
-from ansible_collections.labfleet.conda.plugins.module_utils._ledger._append import append
-from ansible_collections.labfleet.conda.plugins.module_utils._ledger._place import LedgerError, place_at
-from ansible_collections.labfleet.conda.plugins.module_utils._system._clock import seconds_now
 from ansible_collections.labfleet.conda.plugins.module_utils._system._files import fingerprints, is_there
 from ansible_collections.labfleet.conda.plugins.module_utils._system._lock import locks_on_this_host_only
-from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import clean
-from ansible_collections.labfleet.conda.plugins.module_utils._system._worker import WorkerDied, run_as
 
 _Map = t.Dict[str, t.Any]
 _Note = t.Callable[[str], None]
@@ -71,11 +65,16 @@ def update(options: t.Mapping[str, t.Any], *, check: bool, note: _Note) -> _Map:
     :returns: the result of the module.
     :raises ChangeError: it was not updated; the error carries the result so far.
     """
+    program = micromamba_at(str(options["prefix"]))
+    if program is not None:
+        return update_program(program, options, check=check, note=note)
+    recovered = None if check else recovered_first(str(options["prefix"]), options, action="update", note=note)
     place = look_at(str(options["prefix"]))
     wish = solver_wish(place, options["solver"])
     wanted = wanted_packages(tool_of(place).package, str(options["version"]), [*options["packages"], *wish.packages])
     result: _Map = {"changed": False, "prefix": place.prefix, "before": _versions(place), "after": _versions(place)}
-    result.update(outcome="unchanged", packages=[], diagnoses=[], recovered=None, snapshot=None)
+    result.update(outcome="unchanged", packages=[], diagnoses=[], recovered=recovered, snapshot=None)
+    result["changed"] = recovered is not None
     pending = is_there("%s/%s/journal.json" % (place.prefix, STATE))
     if not pending and not unmet(wanted, place.environment.records or []) and not wish.condarc:
         return result
@@ -91,56 +90,10 @@ def update(options: t.Mapping[str, t.Any], *, check: bool, note: _Note) -> _Map:
             if not busy.skip:
                 raise
             return dict(result, outcome="deferred", message=str(busy), **busy.result)
-    answer = _run(place, _Work(options, wanted, wish, check, note), options)
-    return _concluded(place, options, answer, result, check, note)
-
-
-def _run(place: Place, work: _Work, options: t.Mapping[str, t.Any]) -> _Map:
-    def run() -> _Map:
-        what = "plans an update" if work.check else "updates"
-        return clean(with_session(place, work, what=what, lock_seconds=options["lock_seconds"]))
-
-    try:
-        return run_as(place.uid, place.gid, place.owner if place.home is not None else None, run)
-    except WorkerDied as died:
-        text = "%s The journal in %s tells how far it had come; the next run undoes it."
-        return {"result": {}, "records": [], "error": {"kind": "failed", "message": text % (died, place.prefix)}}
-
-
-def _concluded(
-    place: Place, options: t.Mapping[str, t.Any], answer: _Map, result: _Map, check: bool, note: _Note
-) -> _Map:
-    """Write what was done to the ledger, clear the journal, and give the result."""
-    result = dict(result, **answer["result"])
-    error = answer["error"]
-    records = list(answer["records"])
-    if error and not check and not records:
-        kind = "refused" if error["kind"] == "refused" else "failed"
-        records.append({"action": "update", "prefix": place.prefix, "outcome": kind, "message": error["message"]})
-    if not check:
-        result["ledger"] = _write_down(place, options, records)
-    if error:
-        raise (Refused if error["kind"] == "refused" else Failed)(error["message"], result)
-    return result
-
-
-def _write_down(place: Place, options: t.Mapping[str, t.Any], records: t.Sequence[_Map]) -> t.Optional[_Map]:
-    """Append the records to the ledger and clear the journal; a ledger that cannot be written leaves the journal."""
-    if not records:
-        return None
-    ledger = place_at(options["ledger"])
-    now = datetime.datetime.now(datetime.timezone.utc)
-    who = {"run": options["run_id"]} if options["run_id"] else {}
-    try:
-        for record in records:
-            if record["outcome"] == NOT_RESTORED:
-                record = dict(record, outcome="failed")
-            entry = append(ledger, dict(record, who=who), now=now)
-    except LedgerError as error:
-        return {"path": ledger.path, "problem": str(error)}
-    if any("snapshot" in record for record in records):
-        run_as(place.uid, place.gid, place.owner if place.home is not None else None, lambda: forget(place.prefix))
-    return {"path": ledger.path, "sequence": entry.sequence, "hash": entry.hash}
+    work = _Work(options, wanted, wish, check, note)
+    what = "plans an update" if check else "updates"
+    answer = run_work(place, work, what=what, lock_seconds=options["lock_seconds"])
+    return concluded(place, options, answer, result, action="update", check=check)
 
 
 class _Work:
@@ -240,22 +193,8 @@ class _Work:
         changes = change.changes()
         result.update(after=_versions(session.place), packages=[plain_change(item) for item in changes])
         result["diff"] = diff_texts(changes, session.prefix)
-        result["pruned"] = self._prune(session, name)
+        result["pruned"] = pruned(session.prefix, given, name)
         return result
-
-    def _prune(self, session: Session, name: str) -> t.List[str]:
-        given = self._options
-        try:
-            return prune(
-                session.prefix,
-                keep=given["keep_snapshots"],
-                max_age_days=given["keep_days"],
-                max_bytes=given["keep_bytes"],
-                protect=[name],
-                now=seconds_now(),
-            )
-        except SnapshotError:
-            return []
 
 
 def _versions(place: Place) -> t.Dict[str, str]:

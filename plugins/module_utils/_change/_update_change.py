@@ -140,7 +140,7 @@ class UpdateChange(Change):
             return ["%s cannot be read after the change: %s" % (prefix, error)]
         open_ = unmet(self._plan.wanted, after.records or [])
         problems = ["%s does not hold after the change." % item.spec for item in open_]
-        problems += _damage(prefix, after)
+        problems += damage(prefix, after)
         if self._envs() != self._envs_before:
             problems.append("Environments other than the one changed are not as they were.")
         if problems:
@@ -166,7 +166,7 @@ def whole_again(prefix: str, before: Environment, driver: Driver) -> t.List[str]
         return ["%s cannot be read: %s" % (prefix, error)]
     if sorted(now.records or ()) != sorted(before.records or ()):
         return ["The packages of %s are not those of before." % prefix]
-    return _damage(prefix, now) or _does_not_start(driver)
+    return damage(prefix, now) or _does_not_start(driver)
 
 
 def _does_not_start(driver: Driver) -> t.List[str]:
@@ -177,7 +177,7 @@ def _does_not_start(driver: Driver) -> t.List[str]:
     return [] if done.code == 0 else ["%s --version ends with exit code %d." % (driver.tool.program, done.code)]
 
 
-def _damage(prefix: str, environment: Environment) -> t.List[str]:
+def damage(prefix: str, environment: Environment) -> t.List[str]:
     """What is missing, or left over, in a prefix."""
     problems = []
     missing = absent(prefix, owned_paths(environment))
@@ -210,4 +210,4 @@ def _side(package: t.Any) -> t.Optional[t.Dict[str, t.Any]]:
     return side
 
 
-__all__ = ("ChangeError", "Settings", "UpdateChange", "plain_change", "whole_again")
+__all__ = ("ChangeError", "Settings", "UpdateChange", "damage", "plain_change", "whole_again")

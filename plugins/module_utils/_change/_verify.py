@@ -46,7 +46,7 @@ class Driver:
     def command(self, question: Question, *, seconds: float = _SECONDS, grace: float = 300.0) -> Command:
         """The program to start for a question."""
         environment = {**self._environment, **question.environment}
-        stop = 2 if self.tool.kind == "micromamba" else 15  # micromamba dies of SIGTERM and undoes on SIGINT
+        stop = 2 if self.tool.is_binary else 15  # micromamba and mamba 2 die of SIGTERM, and undo on SIGINT
         return Command(question.argv, environment, seconds=seconds, stop_signal=stop, grace=grace)
 
     def read(self, question: Question, done: Finished) -> Answer:

@@ -92,7 +92,7 @@ def judge_installations(
             reason = "its owner has more than %d installations, this one was not looked at"
             survey.report.add(environment.prefix, reason % MAX_INSTALLATIONS_OF_A_USER)
         else:
-            known[identity] = _in_environment(survey, environment, kind)
+            known[identity] = installation_in(survey, environment, kind)
     found = [installation for installation in known.values() if installation is not None]
     taken = {installation.prefix for installation in found}
     found += _mamba_roots(survey, taken)
@@ -107,7 +107,8 @@ def _kind_of(environment: Environment) -> t.Optional[str]:
     return "conda" if "conda" in environment.tool_metadata else None
 
 
-def _in_environment(survey: Survey, environment: Environment, kind: str) -> Installation:
+def installation_in(survey: Survey, environment: Environment, kind: str) -> Installation:
+    """The installation of this kind in an environment; without a version and program where they are gone."""
     versions = {name: environment.version_of(name) for name in TOOL_PACKAGES}
     notes: t.List[str] = []
     source = "record" if versions.get(kind) else None
@@ -376,4 +377,4 @@ def _system_version(survey: Survey, program: Program) -> t.Optional[str]:
     return None
 
 
-__all__ = ("TOOL_PACKAGES", "Installation", "judge_installations")
+__all__ = ("TOOL_PACKAGES", "Installation", "installation_in", "judge_installations")

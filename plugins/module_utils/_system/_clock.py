@@ -18,9 +18,14 @@ def seconds_now() -> float:
     return time.time()
 
 
+def utc_text(seconds: float) -> str:
+    """A time in seconds since the epoch, as ISO 8601 has it, in UTC."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
 def random_token() -> str:
     """Six random hexadecimal digits."""
     return os.urandom(3).hex()
 
 
-__all__ = ("random_token", "seconds_now")
+__all__ = ("random_token", "seconds_now", "utc_text")

@@ -42,9 +42,10 @@ def sync_file_system(descriptor: int) -> None:
     os.sync()
 
 
-def write_durably(folder: int, name: str, data: bytes) -> None:
+def write_durably(folder: int, name: str, data: bytes, *, mode: int = PRIVATE_FILE) -> None:
     """Put a file into an open directory in one step: afterwards, even after a power cut, it is the old or the new one.
 
+    :param mode: its permissions, whatever the mask of the process is.
     :raises OSError: it could not be written; the old one is still there then.
     """
     temporary = ".%s.new" % name
@@ -52,6 +53,7 @@ def write_durably(folder: int, name: str, data: bytes) -> None:
     with os.fdopen(os.open(temporary, flags, PRIVATE_FILE, dir_fd=folder), "wb") as stream:
         stream.write(data)
         stream.flush()
+        os.fchmod(stream.fileno(), mode)
         os.fsync(stream.fileno())
     os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
     os.fsync(folder)
@@ -116,6 +118,9 @@ def remove_tree(folder: int, name: str) -> None:
         os.unlink(name, dir_fd=folder)
         return
     try:
+        mode = os.fstat(descriptor).st_mode
+        if mode & PRIVATE_FOLDER != PRIVATE_FOLDER:
+            os.fchmod(descriptor, PRIVATE_FOLDER)  # packages bring directories that are protected from their owner
         with os.scandir(descriptor) as entries:
             children = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
         for child, is_folder in children:

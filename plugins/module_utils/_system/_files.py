@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import os
 import typing as t
 
@@ -32,6 +33,11 @@ def absent(prefix: str, names: t.Iterable[str]) -> t.List[str]:
 def is_there(path: str) -> bool:
     """Whether something is at a path; a link counts as something."""
     return not absent(path, [""]) if path.endswith("/") else not absent(os.path.dirname(path), [os.path.basename(path)])
+
+
+def is_folder(path: str) -> bool:
+    """Whether a directory is at a path, or a link to one."""
+    return os.path.isdir(path)
 
 
 def names_below(path: str) -> t.List[str]:
@@ -79,6 +85,23 @@ def remove_unpacked(cache: str, name: str) -> bool:
     return True
 
 
+def installed_by_pip(prefix: str) -> t.Set[str]:
+    """The paths below a prefix of all files that Python packages list as theirs (PEP 376), whoever installed them."""
+    found: t.Set[str] = set()
+    for library in names_below(prefix + "/lib"):
+        packages = "lib/%s/site-packages" % library
+        if not library.startswith("python"):
+            continue
+        for name in names_below("%s/%s" % (prefix, packages)):
+            if not name.endswith(".dist-info"):
+                continue
+            text = read_text("%s/%s/%s/RECORD" % (prefix, packages, name)) or ""
+            rows = csv.reader(text.replace("\0", "").splitlines())
+            paths = [os.path.normpath("%s/%s" % (packages, row[0])) for row in rows if row and row[0][:1] != "/"]
+            found.update(path for path in paths if not path.startswith(".."))
+    return found
+
+
 def free_space(path: str) -> t.Tuple[int, t.Optional[int]]:
     """The bytes that may be written to the file system of a path, and its free inodes; None where it counts none."""
     status = os.statvfs(path)
@@ -109,6 +132,8 @@ __all__ = (
     "absent",
     "fingerprints",
     "free_space",
+    "installed_by_pip",
+    "is_folder",
     "is_there",
     "names_below",
     "nearest_existing",
