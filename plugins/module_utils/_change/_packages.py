@@ -78,7 +78,9 @@ def explicit_list(environment: Environment) -> str:
         if record.url is None:
             lines.append("# %s-%s-%s: its record names no address" % record[:3])
         else:
-            lines.append(record.url + ("#" + (record.sha256 or record.md5 or "") if record.sha256 or record.md5 else ""))
+            lines.append(
+                record.url + ("#" + (record.sha256 or record.md5 or "") if record.sha256 or record.md5 else "")
+            )
     return "\n".join(lines) + "\n"
 
 

@@ -101,25 +101,12 @@ def take(
         unseen: Unseen = []
         folders, names, manifest_sum = _write_manifest(prefix, top, folder, keeper, owned, unseen)
         _write_lists(folder, environment)
-        snapshot = Snapshot(
-            id=snapshot_id,
-            created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now)),
-            reason=reason,
-            versions=_versions(environment),
-            counts={
-                "files": keeper.counts[LINKED] + keeper.counts[COPIED],
-                "linked": keeper.counts[LINKED],
-                "copied": keeper.counts[COPIED],
-                "links": keeper.counts[TOLD],
-                "directories": folders,
-                "packages": len(distributions(names)),
-            },
-            packages=distributions(names),
-            bytes=keeper.copied_bytes,
-            missing=[*unseen, *keeper.troubles],
-            complete=True,
-            manifest_sum=manifest_sum,
-        )
+        snapshot = _described(
+            Snapshot(snapshot_id, created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now)), reason=reason),
+            environment,
+            keeper,
+        )._replace(missing=[*unseen, *keeper.troubles], packages=distributions(names), manifest_sum=manifest_sum)
+        snapshot.counts.update(directories=folders, packages=len(snapshot.packages))
         sync_file_system(top)
         write_durably(folder, DESCRIPTION, description(snapshot))
         return snapshot
@@ -131,9 +118,20 @@ def take(
         close(*(descriptor for descriptor in (top, folder, files) if descriptor >= 0))
 
 
-def _versions(environment: Environment) -> t.Dict[str, str]:
+def _described(snapshot: Snapshot, environment: Environment, keeper: Keeper) -> Snapshot:
     versions = {name: environment.version_of(name) for name in _TOOLS}
-    return {name: version for name, version in versions.items() if version}
+    counts = {
+        "files": keeper.counts[LINKED] + keeper.counts[COPIED],
+        "linked": keeper.counts[LINKED],
+        "copied": keeper.counts[COPIED],
+        "links": keeper.counts[TOLD],
+    }
+    return snapshot._replace(
+        versions={name: version for name, version in versions.items() if version},
+        counts=counts,
+        bytes=keeper.copied_bytes,
+        complete=True,
+    )
 
 
 def _write_manifest(

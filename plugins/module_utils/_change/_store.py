@@ -53,7 +53,7 @@ class Snapshot(t.NamedTuple):
     created: str = ""
     reason: str = ""
     versions: t.Mapping[str, str] = {}
-    counts: t.Mapping[str, int] = {}
+    counts: t.Dict[str, int] = {}
     packages: t.Sequence[str] = ()
     bytes: int = 0
     missing: t.Sequence[t.Sequence[str]] = ()
@@ -93,7 +93,9 @@ def open_state(prefix: str, *parts: str, make: bool = True) -> int:
         raise SnapshotError("%s does not exist." % prefix) from None
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise SnapshotError("%s could not be opened: %s. Remove it if it is no directory of ours." % (path, reason)) from error
+        raise SnapshotError(
+            "%s could not be opened: %s. Remove it if it is no directory of ours." % (path, reason)
+        ) from error
 
 
 def description(snapshot: Snapshot) -> bytes:

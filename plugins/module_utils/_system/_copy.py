@@ -82,6 +82,7 @@ class Keeper:
                 is_owned = name in owned
                 if kind == "l":
                     how, extra = TOLD, os.readlink(name, dir_fd=source)
+                    self.counts[TOLD] += 1
                 else:
                     how, status = self._keep(path, name, status, source, target, name in linked, is_owned)
                     if how == COPIED:

@@ -82,7 +82,9 @@ def private_folder(name: str, *, at: t.Optional[int] = None, make: bool = True) 
     status = os.fstat(descriptor)
     if status.st_uid != os.geteuid():
         os.close(descriptor)
-        message = "%s belongs to the user number %d, not to the one who works here (%d): remove it, or become its owner."
+        message = (
+            "%s belongs to the user number %d, not to the one who works here (%d): remove it, or become its owner."
+        )
         raise NotOurs(message % (name, status.st_uid, os.geteuid()))
     if status.st_mode & 0o077:
         os.fchmod(descriptor, PRIVATE_FOLDER)

@@ -95,7 +95,9 @@ class Mender:
     def kept_status(self, folder: str, name: str) -> t.Optional[os.stat_result]:
         """The status of a kept file."""
         try:
-            return os.stat(name, dir_fd=self._at(folder)[1], follow_symlinks=False) if self._at(folder)[1] >= 0 else None
+            return (
+                os.stat(name, dir_fd=self._at(folder)[1], follow_symlinks=False) if self._at(folder)[1] >= 0 else None
+            )
         except OSError:
             return None
 
@@ -169,7 +171,9 @@ class Mender:
         place, kept = self._at(folder)
         if entry.kind != "l" and twin is None and not checked:
             status = self.kept_status(folder, entry.name)
-            if status is None or (entry.kind == "f" and (status.st_size, status.st_mtime_ns) != (entry.size, entry.mtime)):
+            if status is None or (
+                entry.kind == "f" and (status.st_size, status.st_mtime_ns) != (entry.size, entry.mtime)
+            ):
                 raise Damaged(entry.name)
         self._change(folder, lambda: self._prepare(place, kept, entry, twin))
         self.finish(folder, entry)
@@ -202,9 +206,7 @@ class Mender:
         """Give a file whose content is right its owner, permissions and time."""
         _set(entry.name, self._at(folder)[0], entry)
 
-    def fix_folder(
-        self, path: str, mode: int, uid: int, gid: int, mtime: int, attributes: t.Dict[str, bytes]
-    ) -> None:
+    def fix_folder(self, path: str, mode: int, uid: int, gid: int, mtime: int, attributes: t.Dict[str, bytes]) -> None:
         """Give a directory its owner, permissions, extended attributes and time."""
         descriptor = open_folder(path, at=self.prefix)
         try:
