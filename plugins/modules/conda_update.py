@@ -50,8 +50,8 @@ options:
       - V(newest) is the newest version in the channels that the Python of the prefix can run. A version, such as
         V(26.7.0), is exactly that one. A bound, such as V(>=26.5.2), is met by what is there when it is new enough.
         V(any) leaves the tool as it is, for O(packages) and O(solver).
-      - The update is done as an installation with a lower bound, never with C(conda update), which silently does nothing
-        when something holds it back.
+      - The update is done as an installation with a lower bound, never with C(conda update), which silently does
+        nothing when something holds it back.
     type: str
     default: newest
   packages:
@@ -70,8 +70,8 @@ options:
     default: keep
   python:
     description:
-      - Whether the Python of the prefix may V(move) to another minor version along with the tool. With V(keep), an update
-        that needs it is not done.
+      - Whether the Python of the prefix may V(move) to another minor version along with the tool. With V(keep), an
+        update that needs it is not done.
     type: str
     choices: [keep, move]
     default: keep
@@ -98,7 +98,8 @@ options:
     default: false
   trusted_writers:
     description:
-      - Users and groups who may write to the prefix beside its owner. Who can write there can run programs as the owner.
+      - Users and groups who may write to the prefix beside its owner. Who can write there can run programs as its
+        owner.
     type: list
     elements: str
     default: []
@@ -216,8 +217,9 @@ prefix:
   sample: /opt/conda
 outcome:
   description:
-    - What became of it. C(unchanged), C(planned) (check mode), C(committed), C(deferred) (O(busy=skip)), C(rolled_back),
-      or C(not_restored) where the old state could not be brought back whole, which the next run tries again.
+    - What became of it. C(unchanged), C(planned) (check mode), C(committed), C(deferred) (O(busy=skip)),
+      C(rolled_back), or C(not_restored) where the old state could not be brought back whole, which the next run tries
+      again.
   returned: always
   type: str
   sample: committed

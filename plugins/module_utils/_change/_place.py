@@ -138,8 +138,8 @@ def refuse_unless_ours(place: Place, *, trusted: t.Iterable[str] = ()) -> None:
         names.add("everybody")
     if names:
         raise Refused(
-            "%s can be changed by others than its owner %s (%s), so what is in it must not be run: take away their right"
-            " to write, or name them in trusted_writers." % (place.prefix, place.owner, ", ".join(sorted(names)))
+            "%s can be changed by others than its owner %s (%s), so what is in it must not be run: take away their"
+            " right to write, or name them in trusted_writers." % (place.prefix, place.owner, ", ".join(sorted(names)))
         )
 
 

@@ -91,7 +91,7 @@ def check_space(place: Place, plan: Plan, *, reserve: int, copies: int) -> t.Dic
             text = "There is too little room at %s: %.1f MB are free, %.1f MB are needed and %.1f MB must stay free."
             raise Refused(text % (path, free / 1e6, needed / 1e6, reserve / 1e6), {"space": told})
         if inodes is not None and packages and inodes < packages * _INODES_PER_PACKAGE:
-            text = "There are too few inodes at %s: %d are free, up to %d are needed. Remove files, such as old packages."
+            text = "There are too few inodes at %s: %d are free, up to %d are needed. Remove old packages and files."
             raise Refused(text % (path, inodes, packages * _INODES_PER_PACKAGE), {"space": told})
     return told
 

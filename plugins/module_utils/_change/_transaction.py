@@ -7,8 +7,8 @@
 
 """The one way in which a prefix is changed: snapshot, apply, verify, then commit, or restore the snapshot.
 
-Killed at any instant, the journal tells what is to be undone, and recover() does so. A change that was verified is kept;
-one that was not is undone, also where it might have come to a good end, since nobody knows that it did.
+Killed at any instant, the journal tells what is to be undone, and recover() does so. A change that was verified is
+kept; one that was not is undone, also where it might have come to a good end, since nobody knows that it did.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def transact(store: Store, change: Change, identifier: str, *, note: t.Callable[
 
 
 def recover(
-    store: Store, *, note: t.Callable[[str], None], check: t.Callable[[], t.List[str]] = lambda: []
+    store: Store, *, note: t.Callable[[str], None], check: t.Callable[[], t.List[str]] = list
 ) -> t.Optional[t.Dict[str, t.Any]]:
     """Finish or undo what an interrupted run has left; under the lock.
 

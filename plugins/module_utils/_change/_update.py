@@ -154,7 +154,8 @@ class _Work:
     def __call__(self, session: Session) -> _Map:
         result: _Map = {}
         if locks_on_this_host_only(session.prefix):
-            result["warnings"] = ["%s lies on NFS that locks on this host only: change it from one host." % session.prefix]
+            text = "%s lies on NFS that locks on this host only: change it from one host."
+            result["warnings"] = [text % session.prefix]
         if self.check:
             journal = read_journal(session.folder, session.prefix)
             if journal is not None and journal.phase != DONE:

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._answer import Answer, Plan, found_packages
@@ -15,7 +16,11 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._causes imp
 from ansible_collections.labfleet.conda.plugins.module_utils._change._diagnosis import explain, why_not_newer
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import Failed, Refused
 from ansible_collections.labfleet.conda.plugins.module_utils._change._package import Package
-from ansible_collections.labfleet.conda.plugins.module_utils._change._package_changes import DOWNGRADED, REMOVED
+from ansible_collections.labfleet.conda.plugins.module_utils._change._package_changes import (
+    DOWNGRADED,
+    REMOVED,
+    PackageChange,
+)
 from ansible_collections.labfleet.conda.plugins.module_utils._change._place import Place
 from ansible_collections.labfleet.conda.plugins.module_utils._change._tool import Options
 from ansible_collections.labfleet.conda.plugins.module_utils._change._update_facts import Facts
@@ -153,14 +158,14 @@ class Planner:
         assert error is not None
         name = open_[0].name if open_ else self._driver.tool.package
         if open_ and name not in self._found:
-            try:
+            with contextlib.suppress(Failed):
                 self._search(name)  # to say what holds it back, the channels have to be asked
-            except Failed:
-                pass
         diagnoses = explain(error, self._facts(answer))
         specs = ", ".join(item.spec for item in open_)
         what = "plan the installation of %s in" % specs if specs else "search the channels of"
-        return _sentence("could not %s %s" % (what, self._place.prefix), diagnoses, error.message, self._driver.tool.kind)
+        return _sentence(
+            "could not %s %s" % (what, self._place.prefix), diagnoses, error.message, self._driver.tool.kind
+        )
 
     def _nothing(self, answer: Answer, open_: t.Sequence[Wanted]) -> Failed:
         """The tool says that there is nothing to do, and the files say otherwise."""
@@ -186,12 +191,13 @@ class Planner:
                 text = "The plan for %s would remove %s, so nothing was done."
                 raise Refused(text % (self._place.prefix, change.name))
             if change.kind == DOWNGRADED and change.name in open_ and not self._rules.may_downgrade:
-                text = "%s would go from %s down to %s in %s: allow it with allow_downgrade, or ask for another version."
+                text = (
+                    "%s would go from %s down to %s in %s: allow it with allow_downgrade, or ask for another version."
+                )
                 raise Refused(text % (change.name, change.before.version, change.after.version, self._place.prefix))
-            if change.name == "python" and change.before and change.after and not self._rules.may_move_python:
-                if _minor(change.before.version) != _minor(change.after.version):
-                    text = "Python would go from %s to %s in %s: allow it with python: move, or ask for less."
-                    raise Refused(text % (change.before.version, change.after.version, self._place.prefix))
+            if _moves_python(change) and not self._rules.may_move_python:
+                text = "Python would go from %s to %s in %s: allow it with python: move, or ask for less."
+                raise Refused(text % (change.before.version, change.after.version, self._place.prefix))
 
 
 def _sentence(what: str, diagnoses: t.Sequence[Diagnosis], message: str, tool: str) -> Failed:
@@ -208,8 +214,10 @@ def _is_newer(one: str, other: str) -> bool:
         return False
 
 
-def _minor(version: str) -> t.List[str]:
-    return version.split(".")[:2]
+def _moves_python(change: PackageChange) -> bool:
+    if change.name != "python" or change.before is None or change.after is None:
+        return False
+    return change.before.version.split(".")[:2] != change.after.version.split(".")[:2]
 
 
 __all__ = ("PLAN_SECONDS", "Planner", "Rules", "UpdatePlan")

@@ -11,6 +11,7 @@ What the tool says is not believed alone: micromamba says success after an inter
 
 from __future__ import annotations
 
+import contextlib
 import json
 import typing as t
 
@@ -72,10 +73,8 @@ def wrong_answers(driver: Driver, *, solver: t.Optional[str], lines: t.Sequence[
     """
     tool = driver.tool
     questions = [tool.version_command(), tool.info(), tool.offline_solve()]
-    try:
+    with contextlib.suppress(CommandRefused):
         questions.append(tool.solver_import(solver))
-    except CommandRefused:
-        pass
     commands = [driver.command(question) for question in questions]
     commands += [driver.operators(line) for line in lines]
     try:

@@ -57,9 +57,8 @@ def read_text(path: str, *, limit: int = _MAX_LIST) -> t.Optional[str]:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return None
-    with os.fdopen(descriptor, "rb") as stream:
-        with contextlib.suppress(OSError):
-            return stream.read(limit).decode("utf-8", "surrogateescape")
+    with os.fdopen(descriptor, "rb") as stream, contextlib.suppress(OSError):
+        return stream.read(limit).decode("utf-8", "surrogateescape")
     return None
 
 
@@ -81,7 +80,7 @@ def remove_unpacked(cache: str, name: str) -> bool:
 
 
 def free_space(path: str) -> t.Tuple[int, t.Optional[int]]:
-    """The bytes that may still be written to the file system of a path, and its free inodes; None where it counts none."""
+    """The bytes that may be written to the file system of a path, and its free inodes; None where it counts none."""
     status = os.statvfs(path)
     return status.f_bavail * status.f_frsize, status.f_favail if status.f_files else None
 

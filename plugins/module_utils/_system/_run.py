@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import abc
+import contextlib
 import os
 import selectors
 import signal
@@ -136,7 +137,7 @@ class Supervised(Runner):
         try:
             for command in commands:
                 running.append(_Running(command, self._inherit))
-            while not all([item.step(self._interrupts.received) for item in running]):
+            while any([not item.step(self._interrupts.received) for item in running]):  # noqa: C419 - each has its step
                 _wait_for_output(running)
         finally:
             for item in running:
@@ -201,10 +202,8 @@ class _Running:
             self._signal_group(int(signal.SIGKILL))
 
     def _signal_group(self, number: int) -> None:
-        try:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, number)
-        except (ProcessLookupError, PermissionError):
-            pass
 
     def close(self) -> None:
         """End what still runs (another program could not be started), and close all that is open."""
