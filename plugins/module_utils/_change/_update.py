@@ -33,7 +33,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._session im
     with_session,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._snapshot import prune
-from ansible_collections.labfleet.conda.plugins.module_utils._change._solver_wish import SolverWish, solver_wish
+from ansible_collections.labfleet.conda.plugins.module_utils._change._solver_wish import KEEP, SolverWish, solver_wish
 from ansible_collections.labfleet.conda.plugins.module_utils._change._store import STATE, SnapshotError
 from ansible_collections.labfleet.conda.plugins.module_utils._change._tool import Options
 from ansible_collections.labfleet.conda.plugins.module_utils._change._transaction import (
@@ -49,7 +49,13 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._update_cha
     whole_again,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._update_plan import Planner, Rules, UpdatePlan
-from ansible_collections.labfleet.conda.plugins.module_utils._change._wanted import unmet, wanted_packages
+from ansible_collections.labfleet.conda.plugins.module_utils._change._wanted import (
+    ANY,
+    NEWEST,
+    Wanted,
+    unmet,
+    wanted_packages,
+)
 from ansible_collections.labfleet.conda.plugins.module_utils._ledger._append import append
 from ansible_collections.labfleet.conda.plugins.module_utils._ledger._place import LedgerError, place_at
 from ansible_collections.labfleet.conda.plugins.module_utils._system._files import fingerprints, is_there
@@ -70,10 +76,12 @@ def update(options: t.Mapping[str, t.Any], *, check: bool, note: _Note) -> _Map:
     :returns: the result of the module.
     :raises ChangeError: it was not updated; the error carries the result so far.
     """
-    place = look_at(str(options["prefix"]))
+    place = look_at(str(options["prefix"]), options["environment"])
+    version = _version(place, options)
     wish = solver_wish(place, options["solver"])
-    wanted = wanted_packages(tool_of(place).package, str(options["version"]), [*options["packages"], *wish.packages])
-    result: _Map = {"changed": False, "prefix": place.prefix, "before": _versions(place), "after": _versions(place)}
+    wanted = wanted_packages(tool_of(place).package, version, [*options["packages"], *wish.packages])
+    versions = _versions(place, wanted)
+    result: _Map = {"changed": False, "prefix": place.prefix, "before": versions, "after": versions}
     result.update(outcome="unchanged", packages=[], diagnoses=[], recovered=None, snapshot=None)
     pending = is_there("%s/%s/journal.json" % (place.prefix, STATE))
     if not pending and not unmet(wanted, place.environment.records or []) and not wish.condarc:
@@ -82,7 +90,7 @@ def update(options: t.Mapping[str, t.Any], *, check: bool, note: _Note) -> _Map:
     if place.environment.frozen is not None and not options["override_frozen"]:
         said = place.environment.frozen.message
         text = "%s is marked as frozen%s, so it is not changed: set override_frozen to change it all the same."
-        raise Refused(text % (place.prefix, " (%s)" % said if said else ""), result)
+        raise Refused(text % (place.prefix, " (%s)" % said if said else ""), dict(result, held="frozen"))
     if not check:
         try:
             wait_until_unused(place, options["busy"], options["busy_seconds"], note=note)
@@ -237,7 +245,7 @@ class _Work:
             raise Failed("The update of %s was not kept: %s %s" % (session.prefix, outcome.why, state), result)
         session.look_again()
         changes = change.changes()
-        result.update(after=_versions(session.place), packages=[plain_change(item) for item in changes])
+        result.update(after=_versions(session.place, plan.wanted), packages=[plain_change(item) for item in changes])
         result["diff"] = diff_texts(changes, session.prefix)
         result["pruned"] = self._prune(session, name)
         return result
@@ -256,13 +264,28 @@ class _Work:
             return []
 
 
-def _versions(place: Place) -> t.Dict[str, str]:
-    return dict(place.installation.versions)
+def _version(place: Place, options: t.Mapping[str, t.Any]) -> str:
+    """The version that is wanted of the tool itself."""
+    version = options["version"]
+    if place.is_base:
+        return str(version or (ANY if options["environment"] else NEWEST))
+    if version not in (None, ANY) or options["solver"] != KEEP:
+        text = "version and solver are about the tool in a base prefix: for the environment %s, name packages."
+        raise Refused(text % place.prefix)
+    return ANY
+
+
+def _versions(place: Place, wanted: t.Sequence[Wanted]) -> t.Dict[str, str]:
+    """The versions of the tool, its solver and Python; of an environment, those of what is wanted, and Python."""
+    if place.is_base:
+        return dict(place.installation.versions)
+    found = {name: place.environment.version_of(name) for name in [*(item.name for item in wanted), "python"]}
+    return {name: version for name, version in found.items() if version}
 
 
 def _planned_versions(place: Place, plan: UpdatePlan) -> t.Iterator[t.Tuple[str, str]]:
     coming = {package.name: package.version for package in plan.actions.link}
-    for name, version in place.installation.versions.items():
+    for name, version in _versions(place, plan.wanted).items():
         yield name, coming.get(name, version)
 
 
