@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import stat
 import typing as t
@@ -198,11 +199,9 @@ def copy_file(name: str, source: int, new: str, target: int, *, clone: bool) -> 
 
 def _clone(reading: int, writing: int) -> bool:
     try:
-        import fcntl
-
         fcntl.ioctl(writing, FICLONE, reading)
         return True
-    except (ImportError, OSError):  # not on this file system, or not this file
+    except OSError:  # not on this file system, or not this file
         return False
 
 

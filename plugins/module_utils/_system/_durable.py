@@ -13,6 +13,11 @@ import contextlib
 import os
 import typing as t
 
+try:
+    import ctypes
+except ImportError:  # some builds of Python lack it
+    ctypes = None  # type: ignore[assignment]
+
 from ansible_collections.labfleet.conda.plugins.module_utils._system._walk import OPEN_FOLDER
 
 PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
@@ -29,12 +34,10 @@ def sync_file_system(descriptor: int) -> None:
     One such call is much quicker than flushing thousands of small files one by one.
     """
     try:
-        import ctypes
-
         library = ctypes.CDLL(None, use_errno=True)
         if library.syncfs(descriptor) == 0:
             return
-    except (ImportError, OSError, AttributeError):  # no ctypes, or no syncfs (macOS)
+    except (OSError, AttributeError):  # no ctypes, or no syncfs (macOS)
         pass
     os.sync()
 

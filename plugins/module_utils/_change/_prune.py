@@ -1,0 +1,121 @@
+# Copyright (c) 2026, The labfleet.conda contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Decides which snapshots of a prefix have had their day, and removes them."""
+
+from __future__ import annotations
+
+import calendar
+import typing as t
+
+from ansible_collections.labfleet.conda.plugins.module_utils._change._store import (
+    FILES,
+    SNAPSHOTS,
+    Snapshot,
+    load_all,
+    open_state,
+    remove,
+)
+from ansible_collections.labfleet.conda.plugins.module_utils._system._durable import close
+from ansible_collections.labfleet.conda.plugins.module_utils._system._measure_links import Links, links_below
+from ansible_collections.labfleet.conda.plugins.module_utils._system._walk import open_folder
+
+_DAY = 86400.0
+
+
+def prune(
+    prefix: str,
+    *,
+    keep: int,
+    max_age_days: t.Optional[float] = None,
+    max_bytes: t.Optional[int] = None,
+    protect: t.Container[str] = (),
+    now: float,
+    dry: bool = False,
+) -> t.List[str]:
+    """Remove what is too much; the caller holds the lock of the prefix.
+
+    :param keep: so many of the newest stay.
+    :param max_age_days: none older than this stays.
+    :param max_bytes: what all together may take that nothing else takes too; the oldest go first.
+    :param protect: ids of those that stay in any case.
+    :param dry: only tell what would be removed.
+    :returns: the ids, oldest first.
+    """
+    snapshots = load_all(prefix)
+    doomed = too_many(snapshots, keep=keep, max_age_days=max_age_days, now=now)
+    if max_bytes is not None:
+        rest = [snapshot for snapshot in snapshots if snapshot.id not in doomed or snapshot.id in protect]
+        doomed |= too_large([(item.id, measure(prefix, item)) for item in rest if item.complete], max_bytes)
+    wanted = [item.id for item in snapshots if item.id in doomed and item.id not in protect]
+    return wanted if dry else remove(prefix, wanted)
+
+
+def too_many(snapshots: t.Sequence[Snapshot], *, keep: int, max_age_days: t.Optional[float], now: float) -> t.Set[str]:
+    """The ids of those that are incomplete, too old, or not among the newest.
+
+    :param snapshots: oldest first.
+    """
+    complete = [snapshot for snapshot in snapshots if snapshot.complete]
+    doomed = {snapshot.id for snapshot in snapshots if not snapshot.complete}
+    doomed.update(snapshot.id for snapshot in complete[: max(0, len(complete) - keep)])
+    if max_age_days is not None:
+        doomed.update(snapshot.id for snapshot in complete if now - created(snapshot) > max_age_days * _DAY)
+    return doomed
+
+
+def created(snapshot: Snapshot) -> float:
+    """When a snapshot was taken, in seconds since the epoch, by its id."""
+    text = snapshot.id
+    parts = (text[:4], text[4:6], text[6:8], text[9:11], text[11:13], text[13:15])
+    return float(calendar.timegm((*map(int, parts), 0, 0, 0)))
+
+
+def too_large(sizes: t.Sequence[t.Tuple[str, Links]], max_bytes: int) -> t.Set[str]:
+    """The ids of those that do not fit: counted from the newest on, each file once.
+
+    :param sizes: ids, oldest first, with the files of each.
+    """
+    names: t.Dict[int, int] = {}
+    for _id, links in sizes:
+        for inode, (number, _total, _size) in links.items():
+            names[inode] = names.get(inode, 0) + number
+    total, counted, doomed = 0, set(), set()  # type: int, t.Set[int], t.Set[str]
+    for snapshot_id, links in reversed(list(sizes)):
+        for inode, (_number, links_in_all, size) in links.items():
+            # A file that has a name elsewhere, in the prefix or a package cache, would not be freed.
+            if links_in_all <= names[inode] and inode not in counted:
+                counted.add(inode)
+                total += size
+        if total > max_bytes:
+            doomed.add(snapshot_id)
+    return doomed
+
+
+def measure(prefix: str, snapshot: Snapshot) -> Links:
+    """The files of a snapshot: how many names each has in it and in all, and what it takes on disk."""
+    try:
+        folder = open_state(prefix, SNAPSHOTS, snapshot.id, make=False)
+    except FileNotFoundError:
+        return {}
+    try:
+        files = open_folder(FILES, at=folder)
+    except OSError:
+        close(folder)
+        return {}
+    try:
+        return links_below(files)
+    finally:
+        close(files, folder)
+
+
+def own_bytes(links: Links) -> int:
+    """What of these files would be freed if they were removed."""
+    return sum(size for number, in_all, size in links.values() if in_all <= number)
+
+
+__all__ = ("created", "measure", "own_bytes", "prune", "too_large", "too_many")
