@@ -32,7 +32,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._session im
     tool_of,
     with_session,
 )
-from ansible_collections.labfleet.conda.plugins.module_utils._change._snapshot import prune
+from ansible_collections.labfleet.conda.plugins.module_utils._change._prune import prune
 from ansible_collections.labfleet.conda.plugins.module_utils._change._solver_wish import KEEP, SolverWish, solver_wish
 from ansible_collections.labfleet.conda.plugins.module_utils._change._store import STATE, SnapshotError
 from ansible_collections.labfleet.conda.plugins.module_utils._change._tool import Options
@@ -58,6 +58,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._wanted imp
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._ledger._append import append
 from ansible_collections.labfleet.conda.plugins.module_utils._ledger._place import LedgerError, place_at
+from ansible_collections.labfleet.conda.plugins.module_utils._system._clock import seconds_now
 from ansible_collections.labfleet.conda.plugins.module_utils._system._files import fingerprints, is_there
 from ansible_collections.labfleet.conda.plugins.module_utils._system._lock import locks_on_this_host_only
 from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import clean
@@ -259,6 +260,7 @@ class _Work:
                 max_age_days=given["keep_days"],
                 max_bytes=given["keep_bytes"],
                 protect=[name],
+                now=seconds_now(),
             )
         except SnapshotError:
             return []

@@ -1,0 +1,280 @@
+# Copyright (c) 2026, The labfleet.conda contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What can go wrong around a real self-update of conda 4.3.13: each time the old state is back, or was never left.
+
+Disks that are full are real ones: small file systems in memory, where this user may mount them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import os
+import signal
+import subprocess
+import threading
+import typing as t
+from pathlib import Path
+
+import pytest
+from integration.updating import Update, differing, update
+from lab import LabUnavailable
+from lab.base import Base, copy_of, make_base
+
+HTML = b"<html><body>Please log in to the network of this hotel.</body></html>"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Base:
+    """A real base prefix with an environment of its own, from which the others are copied."""
+    try:
+        return make_base(tmp_path_factory.mktemp("faults") / "base")
+    except LabUnavailable as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture
+def base(model: Base) -> Base:
+    return copy_of(model)
+
+
+class Channel(http.server.ThreadingHTTPServer):
+    """The lab's channel by HTTP, which answers as a test wants."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.answer: t.Callable[[str, bytes], tuple[int, bytes, int]] = lambda path, data: (200, data, len(data))
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/pkgs/main"
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    server: Channel
+
+    def do_GET(self) -> None:
+        path = self.server.folder / self.path.lstrip("/")
+        if not path.is_file():
+            self.send_error(404)
+            return
+        code, data, told = self.server.answer(self.path, path.read_bytes())
+        self.send_response(code)
+        self.send_header("Content-Length", str(told))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def do_HEAD(self) -> None:
+        self.send_error(405)
+
+    def log_message(self, *unused: t.Any) -> None:
+        pass
+
+
+@pytest.fixture
+def by_http(base: Base) -> t.Iterator[Channel]:
+    """The base's conda takes its packages from a server that a test can break."""
+    server = Channel(base.channels)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    condarc = base.path / ".condarc"
+    condarc.write_text(condarc.read_text().replace(f"{base.channels.as_uri()}/pkgs/main", server.url))
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def is_package(path: str) -> bool:
+    return path.endswith(".tar.bz2")
+
+
+def untouched(base: Base, before: dict[str, t.Any], result: dict[str, t.Any], *said: str) -> None:
+    """The base is as it was, to the last byte, nothing is left, and the failure is told in one sentence or two."""
+    assert "failed" in result, result
+    for text in said:
+        assert text in result["failed"]
+    assert "\n" not in result["failed"]
+    assert differing(before, base.listing()) == []
+    assert base.version() == "4.3.13"
+    assert base.leftovers() == []
+
+
+def test_over_http_it_works_when_nothing_is_wrong(base: Base, by_http: Channel) -> None:
+    assert update(base)["outcome"] == "committed"
+    assert base.version() == "4.3.16"
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        pytest.param(lambda path, data: (404, b"", 0), "plan", id="404 for everything"),
+        pytest.param(lambda path, data: (500, b"", 0), "plan", id="500 for everything"),
+        pytest.param(lambda path, data: (200, HTML, len(HTML)), "plan", id="HTML for everything"),
+        pytest.param(lambda path, data: (404 if is_package(path) else 200, b"" if is_package(path) else data,
+                                         0 if is_package(path) else len(data)), "apply", id="404 for packages"),
+        pytest.param(lambda path, data: (200, data[: len(data) // 2] if is_package(path) else data, len(data)),
+                     "apply", id="cut in the middle of a package"),
+        pytest.param(lambda path, data: (200, data[: len(data) // 2] if is_package(path) else data,
+                                         len(data) // 2 if is_package(path) else len(data)),
+                     "apply", id="truncated package"),
+        pytest.param(lambda path, data: (200, data[:-8] + b"\0" * 8 if is_package(path) else data, len(data)),
+                     "apply", id="package with a wrong sum"),
+        pytest.param(lambda path, data: (200, HTML if is_package(path) else data,
+                                         len(HTML) if is_package(path) else len(data)), "apply", id="HTML for packages"),
+    ],
+)  # fmt: skip
+def test_a_channel_that_fails_changes_nothing(
+    base: Base, by_http: Channel, answer: t.Callable[[str, bytes], tuple[int, bytes, int]], said: str
+) -> None:
+    before = base.listing()
+    by_http.answer = answer
+    result = update(base)
+    untouched(base, before, result, str(base.path))
+    assert result["outcome"] == ("rolled_back" if said == "apply" else "unchanged")
+
+
+def test_a_verification_that_fails_undoes_the_update(base: Base) -> None:
+    before = base.listing()
+    result = update(base, verify_commands=["conda --version", "test -e /no/such/file"])
+    untouched(base, before, result, "The command 'test -e /no/such/file' of verify_commands ended with exit code 1")
+    assert result["outcome"] == "rolled_back"
+
+
+def test_at_the_time_limit_the_update_is_undone(base: Base) -> None:
+    before = base.listing()
+    result = update(base, time_limit=0.2)
+    untouched(base, before, result, "took longer than 0.2 s and was ended")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_run_that_is_ended_undoes_what_it_has_begun(base: Base, number: int) -> None:
+    before = base.listing()
+    run = Update(base)
+    assert run.reach("apply")
+    os.killpg(run.process.pid, number)  # the module and the worker in its group; conda has a session of its own
+    with contextlib.suppress(Exception):
+        run.result()
+    # Who started the module is gone; what was begun is undone, or is by the next run.
+    result = update(base, version=">=4.3.13", verify_commands=["true"])
+    assert result["outcome"] == "unchanged"
+    assert differing(before, base.listing()) == []
+    assert base.leftovers() == []
+
+
+def test_a_lost_connection_ends_nothing(base: Base) -> None:
+    run = Update(base)
+    assert run.reach("apply")
+    os.killpg(run.process.pid, signal.SIGHUP)
+    with contextlib.suppress(Exception):
+        run.result()
+    result = update(base)
+    assert result["outcome"] in ("unchanged", "committed")
+    assert base.version() == "4.3.16"
+    assert base.leftovers() == []
+
+
+def test_two_runs_at_once_take_turns(base: Base) -> None:
+    first, second = Update(base), Update(base)
+    outcomes = sorted([first.result()["outcome"], second.result()["outcome"]])
+    assert outcomes == ["committed", "unchanged"]
+    assert base.version() == "4.3.16"
+    assert base.differences_to_records() == []
+
+
+def test_who_does_not_get_the_lock_says_who_has_it(base: Base) -> None:
+    first = Update(base)
+    assert first.reach("apply")
+    result = update(base, lock_seconds=0)
+    assert "Another change is under way" in result["failed"] and "updates" in result["failed"]
+    assert first.result()["outcome"] == "committed"
+
+
+def test_the_real_conda_that_a_person_has_started_is_waited_for(base: Base) -> None:
+    pipe = base.path.parent / "never-written"
+    if not pipe.exists():
+        os.mkfifo(pipe)
+    script = base.path.parent / "conda"
+    script.write_text(f"open({str(pipe)!r}).read()\n")
+    person = subprocess.Popen([str(base.path / "bin" / "python"), str(script), "install", "x"])
+    try:
+        result = update(base, busy="ignore", busy_seconds=0)
+        assert "is in use" in result["failed"] and "conda (process" in result["failed"]
+        assert update(base, busy="skip")["outcome"] == "deferred"
+    finally:
+        person.kill()
+        person.wait()
+    assert update(base)["outcome"] == "committed"
+
+
+@contextlib.contextmanager
+def mounted(path: Path, options: str) -> t.Iterator[None]:
+    """A file system of its own at a path; skips where this user may mount none."""
+    path.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(path)], capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(path)], check=True)
+
+
+def on_own_disk(model: Base, options: str) -> t.ContextManager[Base]:
+    """The base on a small file system of its own, at the path that it was made for."""
+
+    @contextlib.contextmanager
+    def run() -> t.Iterator[Base]:
+        subprocess.run(["rm", "-rf", str(model.path)], check=True)
+        with mounted(model.path, options):
+            subprocess.run(["cp", "-a", f"{model.pristine}/.", str(model.path)], check=True)
+            yield model
+
+    return run()
+
+
+def used(path: Path) -> tuple[int, int]:
+    """The bytes and inodes that a tree takes."""
+    status = os.statvfs(path)
+    return (status.f_blocks - status.f_bfree) * status.f_frsize, status.f_files - status.f_ffree
+
+
+@pytest.mark.parametrize("reserve", [0, 268435456])
+@pytest.mark.parametrize("spare", [200_000, 1_500_000, 3_000_000])
+def test_on_a_full_disk_nothing_is_lost(model: Base, spare: int, reserve: int) -> None:
+    """With a reserve it does not begin; without, it may get stuck anywhere, and goes back."""
+    with on_own_disk(model, "size=600m") as base:
+        size = used(base.path)[0] + spare
+        subprocess.run(["mount", "-o", f"remount,size={size}", str(base.path)], check=True)
+        before = base.listing()
+        result = update(base, reserve=reserve)
+        untouched(base, before, result, "too little room" if reserve else str(base.path))
+
+
+def test_without_inodes_nothing_is_lost(model: Base) -> None:
+    with on_own_disk(model, "size=600m,nr_inodes=200k") as base:
+        inodes = used(base.path)[1] + 40
+        subprocess.run(["mount", "-o", f"remount,nr_inodes={inodes}", str(base.path)], check=True)
+        before = base.listing()
+        untouched(base, before, update(base, reserve=0), str(base.path))
+
+
+def test_a_file_system_that_turns_read_only_is_told_and_repaired_by_the_next_run(model: Base) -> None:
+    with on_own_disk(model, "size=600m") as base:
+        before = base.listing()
+        run = Update(base)
+        assert run.reach("apply")
+        os.kill(run.process.pid, 0)
+        subprocess.run(["mount", "-o", "remount,ro", str(base.path)], check=False)
+        result = run.result()
+        subprocess.run(["mount", "-o", "remount,rw", str(base.path)], check=True)
+        if result.get("failed"):
+            assert str(base.path) in result["failed"]
+            assert update(base, verify_commands=["false"])["outcome"] == "rolled_back"
+            assert differing(before, base.listing()) == []
+        assert base.leftovers() == []
