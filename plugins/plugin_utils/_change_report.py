@@ -97,7 +97,7 @@ def change_lines(document: _Map, *, rows: int) -> list[str]:
         left = max(0, len(found) - rows)
         lines += ["", *render_table(_HEADS, found[left:])]
         lines += ["and %d more rows, in the report" % left] if left else []
-    return lines + _recovered(document) + _held_by(document) + _left_out(document)
+    return lines + _recovered(document) + _held_by(document) + _left_out(document) + _snapshots(document)
 
 
 def _headline(document: _Map) -> str:
@@ -171,6 +171,17 @@ def _held_by(document: _Map) -> list[str]:
                 users = sorted({"user %s: %s" % (use["uid"], use["program"]) for use in entry.get("processes") or ()})
                 lines.append("%s: %s: %s" % (name, entry["prefix"], "; ".join(users) or "in use"))
     return ["", "Deferred, because programs run there:", *map(plain_text, lines)] if lines else []
+
+
+def _snapshots(document: _Map) -> list[str]:
+    """Which snapshots there were to choose from, of the hosts that had several."""
+    lines = [
+        "%s: %s  %s" % (name, item["id"], item["reason"] or item["created"] or "not complete")
+        for name, host in document["hosts"].items()
+        if len(host.get("snapshots") or ()) > 1
+        for item in host["snapshots"]
+    ]
+    return ["", "Snapshots to choose from, oldest first:", *map(plain_text, lines)] if lines else []
 
 
 def _left_out(document: _Map) -> list[str]:

@@ -137,6 +137,9 @@ def lift_targets(
     :raises QuestionError: C(spec) is none, or nothing tells what to lift to.
     """
     old = read_spec(spec)
+    if not old.names_one_package:
+        raise QuestionError("%r names no single package. Write it as for conda, for example 'openssl <3.0.13'." % spec)
+    _above(str(old.name), old.version, to, [])
     installations = {item["prefix"]: item for item in found["installations"] if item.get("prefix")}
     plan = Plan([], [])
     for environment in found["environments"]:

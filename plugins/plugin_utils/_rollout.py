@@ -44,7 +44,7 @@ def host_outcome(registered: Registered) -> dict[str, t.Any]:
     outcome: dict[str, t.Any] = {"status": NOT_TRIED, "message": None, "prefixes": [], "left_out": []}
     if found is None or found.get("skipped"):
         return outcome
-    if "installations" not in found:
+    if "installations" not in found and "snapshots" not in found:
         status = UNREACHABLE if found.get("unreachable") else FAILED
         return {**outcome, "status": status, "message": message_of(found)}
     if registered.plan is None:
@@ -52,6 +52,8 @@ def host_outcome(registered: Registered) -> dict[str, t.Any]:
     targets = list(registered.plan["targets"])
     entries = [_entry(target, result) for target, result in _pairs(targets, registered.done)]
     outcome.update(prefixes=entries, left_out=list(registered.plan["left_out"]))
+    if "snapshots" in found:
+        outcome["snapshots"] = [dict(item) for item in found["snapshots"]]
     outcome["status"] = _worst(entry["outcome"] for entry in entries)
     if not targets:
         outcome["message"] = "there is nothing to change"
@@ -77,7 +79,21 @@ def _key(target: _Map) -> tuple[str, str | None]:
     return str(target["prefix"]), target.get("environment")
 
 
+def _as_change(result: _Map) -> _Map:
+    """The result of a restore as that of a change."""
+    packages = result["packages"]
+    sides = []
+    for names in (packages["removed"], packages["added"]):
+        sides.append({part[0]: part[1] for part in (name.rsplit("-", 2) for name in names) if len(part) == 3})
+    outcome = "unchanged" if not result.get("changed") else "restored"
+    names = sorted({*sides[0], *sides[1]})
+    message = None if names else "%d files of the snapshot" % result["changed_paths"]
+    return {**result, "outcome": outcome, "before": sides[0], "after": sides[1], "packages": names, "message": message}
+
+
 def _entry(target: _Map, result: _Map) -> dict[str, t.Any]:
+    if "changed_paths" in result:
+        result = _as_change(result)
     before, after = result.get("before") or {}, result.get("after") or {}
     entry = {
         "prefix": target.get("environment") or target["prefix"],
@@ -98,8 +114,8 @@ def _entry(target: _Map, result: _Map) -> dict[str, t.Any]:
         entry["message"] = message_of(result)
     elif entry["outcome"] == DEFERRED:
         entry["message"] = str(result.get("message") or "it is in use")
-    elif entry["outcome"] == PLANNED and not entry["packages"]:
-        entry["message"] = str(result.get("message") or "")
+    elif entry["outcome"] in (PLANNED, CHANGED) and not entry["packages"]:
+        entry["message"] = result.get("message")
     return entry
 
 
