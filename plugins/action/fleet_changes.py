@@ -64,7 +64,9 @@ class ActionModule(ControlNodeAction):
         try:
             return write_if_changed(dest, text, mode=mode)[1]
         except OSError as error:
-            message = "fleet_changes: dest: %s could not be written: %s. Name a file in a directory that you may write to."
+            message = (
+                "fleet_changes: dest: %s could not be written: %s. Name a file in a directory that you may write to."
+            )
             raise AnsibleActionFail(message % (dest, (error.strerror or str(error)).lower())) from None
 
 

@@ -53,7 +53,7 @@ class ActionModule(ControlNodeAction):
 
 def _time(text):
     if text is None:
-        return datetime.datetime.now(datetime.timezone.utc)
+        return datetime.datetime.now(datetime.UTC)
     try:
         moment = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:

@@ -37,10 +37,11 @@ attributes:
 options:
   variables:
     description:
-      - What the names of four variables of each host start with. With V(update), C(update_found) is the registered result
-        of M(labfleet.conda.conda_info), C(update_plan) what a filter such as P(labfleet.conda.update_targets#filter)
-        gave, C(update_done) the registered result of a loop of M(labfleet.conda.conda_update) over its C(targets), and
-        C(update_gate) the registered result of M(labfleet.conda.fleet_gate).
+      - What the names of four variables of each host start with. With V(update), C(update_found) is the registered
+        result of M(labfleet.conda.conda_info), C(update_plan) what a filter such as
+        P(labfleet.conda.update_targets#filter) gave, C(update_done) the registered result of a loop of
+        M(labfleet.conda.conda_update) over its C(targets), and C(update_gate) the registered result of
+        M(labfleet.conda.fleet_gate).
     type: str
     required: true
   hosts:

@@ -19,7 +19,13 @@ CHANGED, PLANNED, UNCHANGED, DEFERRED, HELD, FAILED = "changed", "planned", "unc
 UNREACHABLE, NOT_TRIED = "unreachable", "not_tried"
 # What a host is when its prefixes differ: the first of these that one of them is.
 STATES = (UNREACHABLE, FAILED, DEFERRED, HELD, CHANGED, PLANNED, UNCHANGED)
-_OUTCOMES = {"committed": CHANGED, "planned": PLANNED, "unchanged": UNCHANGED, "deferred": DEFERRED, "restored": CHANGED}
+_OUTCOMES = {
+    "committed": CHANGED,
+    "planned": PLANNED,
+    "unchanged": UNCHANGED,
+    "deferred": DEFERRED,
+    "restored": CHANGED,
+}
 
 
 class Registered(t.NamedTuple):
@@ -38,7 +44,8 @@ class Registered(t.NamedTuple):
 def host_outcome(registered: Registered) -> dict[str, t.Any]:
     """What became of one host.
 
-    :returns: C(status), C(message) (None where the entries say all), C(prefixes), one entry per prefix, and C(left_out).
+    :returns: C(status), C(message) (None where the entries say all), C(prefixes), one entry per prefix, and
+        C(left_out).
     """
     found = registered.found
     outcome: dict[str, t.Any] = {"status": NOT_TRIED, "message": None, "prefixes": [], "left_out": []}
@@ -48,7 +55,11 @@ def host_outcome(registered: Registered) -> dict[str, t.Any]:
         status = UNREACHABLE if found.get("unreachable") else FAILED
         return {**outcome, "status": status, "message": message_of(found)}
     if registered.plan is None:
-        return {**outcome, "status": FAILED, "message": "What is to be changed could not be told: see the output above."}
+        return {
+            **outcome,
+            "status": FAILED,
+            "message": "What is to be changed could not be told: see the output above.",
+        }
     targets = list(registered.plan["targets"])
     entries = [_entry(target, result) for target, result in _pairs(targets, registered.done)]
     outcome.update(prefixes=entries, left_out=list(registered.plan["left_out"]))

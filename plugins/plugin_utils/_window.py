@@ -48,7 +48,12 @@ class Calendar(t.NamedTuple):
         here = now.astimezone(self.zone)
         for first, last in self.freezes:
             if first <= here.date() <= last:
-                return "Changes are frozen from %s to %s, and it is %s.%s" % (first, last, self._told(here), self._next(now))
+                return "Changes are frozen from %s to %s, and it is %s.%s" % (
+                    first,
+                    last,
+                    self._told(here),
+                    self._next(now),
+                )
         if not self._is_in_window(here):
             return "The maintenance window is closed: it is %s.%s" % (self._told(here), self._next(now))
         return None
@@ -70,7 +75,7 @@ class Calendar(t.NamedTuple):
             for minute in sorted({0, self.start}):  # a freeze ends at midnight
                 moment = datetime.datetime.combine(date, datetime.time(*divmod(minute, 60)), self.zone)
                 # By way of UTC, a time that a change of the clocks leaves out becomes the one after it.
-                moment = moment.astimezone(datetime.timezone.utc).astimezone(self.zone)
+                moment = moment.astimezone(datetime.UTC).astimezone(self.zone)
                 if moment > now and self._may(moment):
                     return moment
         return None
@@ -85,21 +90,21 @@ class Calendar(t.NamedTuple):
         return " It opens next on %s." % self._told(moment) if moment else " It does not open within a year."
 
 
-def read_calendar(
-    window: str | None, days: t.Sequence[str], freeze: t.Sequence[str], zone: str | None
-) -> Calendar:
+def read_calendar(window: str | None, days: t.Sequence[str], freeze: t.Sequence[str], zone: str | None) -> Calendar:
     """Read the options.
 
     :param window: such as C(22:00-05:00); None for any time.
     :param days: the days on which the window opens, such as C(sat); none for every day.
-    :param freeze: dates, such as C(2026-12-24), and ranges of dates, such as C(2026-12-20..2027-01-06), both ends frozen.
+    :param freeze: dates, such as C(2026-12-24), and ranges of dates with both ends, such as C(2026-12-20..2027-01-06).
     :param zone: the name of a time zone, such as C(Europe/Berlin); None for UTC.
     :raises WindowError: one of them cannot be understood.
     """
     try:
         place = zoneinfo.ZoneInfo(zone or "UTC")
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        raise WindowError("timezone: %r is no time zone that is known here: write it as Europe/Berlin." % zone) from None
+        raise WindowError(
+            "timezone: %r is no time zone that is known here: write it as Europe/Berlin." % zone
+        ) from None
     start, end = _window(window) if window else (0, _MINUTES_OF_A_DAY)
     return Calendar(place, start, end, _days(days), tuple(_freeze(str(text)) for text in freeze))
 
@@ -124,12 +129,16 @@ def _days(given: t.Sequence[str]) -> frozenset[int]:
 def _freeze(text: str) -> tuple[datetime.date, datetime.date]:
     first, dots, last = text.partition("..")
     try:
-        dates = datetime.date.fromisoformat(first.strip()), datetime.date.fromisoformat((last if dots else first).strip())
+        dates = (
+            datetime.date.fromisoformat(first.strip()),
+            datetime.date.fromisoformat((last if dots else first).strip()),
+        )
     except ValueError:
         dates = None
     if dates is None or dates[1] < dates[0]:
         raise WindowError(
-            "freeze: %r is neither a date nor a range of dates: write it as 2026-12-24 or 2026-12-20..2027-01-06." % text
+            "freeze: %r is neither a date nor a range of dates: write it as 2026-12-24 or 2026-12-20..2027-01-06."
+            % text
         )
     return dates
 

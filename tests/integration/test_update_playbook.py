@@ -100,9 +100,9 @@ def test_a_forecast_an_update_and_the_way_back(play, as_found):
     assert version() == "4.3.13" and records() == before
     assert "conda 4.3.16 -> 4.3.13" in back.output
     written = [json.loads(line) for line in hosts.run_on(HOST, "cat", LEDGER).stdout.splitlines()]
-    assert [(line["action"], line["outcome"], line["who"]) for line in written] == [
-        ("update", "committed", {"run": "job 7"}),
-        ("restore", "committed", {"run": "job 8"}),
+    assert [(line["action"], line["outcome"], line["who"]["run"]) for line in written] == [
+        ("update", "committed", "job 7"),
+        ("restore", "committed", "job 8"),
     ]
     assert written[1]["after"] == {"conda": "4.3.13"} and written[1]["snapshot"] == entry["snapshot"]["id"]
 

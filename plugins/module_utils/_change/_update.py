@@ -25,6 +25,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._preflight 
     check_space,
     wait_until_unused,
 )
+from ansible_collections.labfleet.conda.plugins.module_utils._change._prune import prune
 from ansible_collections.labfleet.conda.plugins.module_utils._change._session import (
     Session,
     forget,
@@ -32,7 +33,6 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._session im
     tool_of,
     with_session,
 )
-from ansible_collections.labfleet.conda.plugins.module_utils._change._prune import prune
 from ansible_collections.labfleet.conda.plugins.module_utils._change._solver_wish import KEEP, SolverWish, solver_wish
 from ansible_collections.labfleet.conda.plugins.module_utils._change._store import STATE, SnapshotError
 from ansible_collections.labfleet.conda.plugins.module_utils._change._tool import Options

@@ -174,7 +174,8 @@ def test_rows_that_need_nobody_are_left_out_first():
 
 
 def test_a_forecast_counts_what_will_change_what_cannot_and_the_download():
-    hosts = {"a": outcome({**CHANGED, "outcome": "planned"}), "b": outcome(BROKEN), "c": outcome({"outcome": "unchanged"})}
+    planned = outcome({**CHANGED, "outcome": "planned"})
+    hosts = {"a": planned, "b": outcome(BROKEN), "c": outcome({"outcome": "unchanged"})}
     headline = change_lines(report(hosts, forecast=True), rows=9)[1]
     expected = "FORECAST OF THE UPDATE of 3 hosts: 1 will change, 1 stay as they are, 1 cannot; 3.0 GB to download"
     assert headline == expected
@@ -200,7 +201,7 @@ def test_control_characters_are_escaped():
 
 
 def test_snapshots_are_listed_where_there_are_several():
-    listed = [{"id": "one", "reason": "before the update", "created": None}, {"id": "two", "reason": "", "created": "T"}]
+    listed = [{"id": "one", "reason": "before the update"}, {"id": "two", "reason": "", "created": "T"}]
     found = {"snapshots": listed}
     text = "\n".join(change_lines(report({"a": outcome(CHANGED, found=found)}, action="rollback"), rows=9))
     assert "a: one  before the update" in text and "a: two  T" in text
