@@ -82,7 +82,8 @@ def test_a_forecast_an_update_and_the_way_back(play, as_found):
     forecast = play("update", limit, update_forecast=True, update_window="00:00-00:01", **POLICY)
     assert records() == before and listing(PREFIX + "/.labfleet-conda") in ([], ["lock"])
     assert forecast.code != 0 and forecast.status("gone") == "unreachable"
-    assert [forecast.status(name) for name in (HOST, "conda4316", "noconda")] == ["planned", "unchanged", "unchanged"]
+    told = [forecast.status(name) for name in (HOST, "conda4316", "noconda")]
+    assert told == ["planned", "unchanged", "unchanged"], forecast.output
     assert "1 will change, 2 stay as they are, 1 cannot" in forecast.output
 
     limit = f"{HOST},conda4316,noconda"
