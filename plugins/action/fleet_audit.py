@@ -12,10 +12,13 @@ import os
 from ansible.errors import AnsibleActionFail
 from ansible.utils.display import Display
 
+from ansible_collections.labfleet.conda.plugins.plugin_utils._advisories import load
 from ansible_collections.labfleet.conda.plugins.plugin_utils._audit_report import (
     FORMATS,
     SEVERITIES,
     Report,
+    check_dest,
+    check_previous,
 )
 from ansible_collections.labfleet.conda.plugins.plugin_utils._control_node import ControlNodeAction
 from ansible_collections.labfleet.conda.plugins.plugin_utils._host_result import registered
@@ -34,6 +37,7 @@ ARGUMENT_SPEC = {
     "rows": {"type": "int", "default": 30},
     "view": {"type": "str", "choices": ["findings", "gpu"], "default": "findings"},
     "mode": {"type": "raw", "default": "0600"},
+    "validate_only": {"type": "bool", "default": False},
 }
 
 
@@ -46,9 +50,12 @@ class ActionModule(ControlNodeAction):
             required_one_of=[["variable", "src"]],
         )
         try:
+            _check(options)
+            if options["validate_only"]:
+                return {**result, "changed": False}
             report = self._report(options, task_vars)
         except ValueError as error:
-            raise AnsibleActionFail("fleet_audit: %s" % error) from None
+            raise AnsibleActionFail("fleet_audit: %s" % str(error).rstrip(".") + ".") from None
         lines = report.lines(options["view"], rows=options["rows"])
         Display().display("\n".join([*lines, ""]))
         result.update(changed=False, **report.as_result(lines))
@@ -56,8 +63,10 @@ class ActionModule(ControlNodeAction):
             Display().warning(warning)
         if options["dest"]:
             result.update(self._write(report, options))
-        if not report.gate["passed"]:
-            result.update(failed=True, msg=report.gate_sentence())
+        reasons = [] if report.gate["passed"] else [report.gate_sentence()]
+        reasons += result.get("not_written", {}).values()
+        if reasons:
+            result.update(failed=True, msg=" ".join(reasons))
         return result
 
     def _report(self, options, task_vars):
@@ -75,25 +84,39 @@ class ActionModule(ControlNodeAction):
             previous=previous,
             must_compare=options["previous"] is not None,
             advisories=options["advisories"],
+            inventory=frozenset(task_vars["groups"]["all"]),
             **gates,
         )
 
     def _write(self, report, options):
         mode = permissions(options["mode"])
         try:
-            files, changed = report.write(
-                options["dest"], options["formats"], mode=mode, write=not self._task.check_mode
-            )
-        except OSError as error:
-            message = "fleet_audit: the report could not be written to %s: %s. Name a directory that you may write to."
-            reason = (error.strerror or str(error)).lower()
-            raise AnsibleActionFail(message % (error.filename or options["dest"], reason)) from None
-        answer = {"files": files, "changed": changed}
+            written = report.write(options["dest"], options["formats"], mode=mode, write=not self._task.check_mode)
+        except (OSError, ValueError) as error:
+            raise AnsibleActionFail("fleet_audit: %s" % error) from None
+        answer = {"files": written.files, "not_written": written.failed, "changed": written.changed}
         if self._task.diff:
             heads = {"before_header": options["dest"], "after_header": options["dest"]}
             texts = {"before": _text(report.summary_before), "after": _text(report.document["summary"])}
             answer["diff"] = {**texts, **heads}
         return answer
+
+
+def _check(options):
+    """Refuse what could not be used, so that nobody learns it only after all hosts were audited.
+
+    :raises ValueError: with a sentence that names the option.
+    """
+    permissions(options["mode"])
+    if options["rows"] < 0:
+        raise ValueError("rows: %d is no number of rows: write 0 or more." % options["rows"])
+    if not options["validate_only"]:
+        return
+    if options["dest"]:
+        check_dest(options["dest"])
+    if options["previous"]:
+        check_previous(options["previous"])
+    load(options["advisories"])
 
 
 def _text(summary):

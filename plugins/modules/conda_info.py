@@ -590,6 +590,10 @@ files_opened:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.labfleet.conda.plugins.module_utils._system._zip_import import compile_once
+
+compile_once()
+
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import Options, ScanError, scan
 
 ARGUMENT_SPEC = {

@@ -17,8 +17,9 @@ description:
   - It lies inside the environment, in C(.labfleet-conda/snapshots). C(envs), C(pkgs) and C(.labfleet-conda) of a prefix
     are no part of it, and nothing that is mounted inside the prefix is.
   - Where the file system can share blocks (XFS with reflink, Btrfs), files are cloned. Elsewhere the files of packages
-    are hard links, which take no space, and all others are copied, as is everything in C(conda-meta) and C(etc). Files of
-    more than 10 MB that no package has brought are hard links too, so what is written into them later is B(not) undone.
+    are hard links, which take no space, and all others are copied, as is everything in C(conda-meta) and C(etc).
+  - Files of more than 10 MB that no package has brought are hard links too where files cannot be cloned, so what is
+    written into them later is B(not) undone.
   - A hard link shares its content with the file in the environment. If somebody writes into a package's file in place,
     a restore notices, takes the file from the package cache if its checksum is right there, and else says so.
   - Run as root, the module works on a prefix as the user who owns it.

@@ -19,8 +19,13 @@ description:
     was not seen, or that could not be judged now, is not called fixed.
   - Tells how many releases each host lags behind the median of the fleet, and which hosts are alike.
   - Hosts that failed or could not be reached are in the report, with the reason.
-  - Fails when a gate is not passed, after everything was printed and written.
-  - Runs on the control node only. Use it once per run, with C(run_once).
+  - Hosts of the report of the run before that are not part of this run, since C(--limit) or the pattern of the play
+    leaves them out, stay in the report as they were seen then, each with C(last_seen). They are counted apart and fail
+    no gate. Those that the inventory no longer has are dropped, and named.
+  - Fails when a gate is not passed or a file could not be written, after everything else was printed and written.
+  - Runs on the control node only. Use it once per run, with C(run_once). The strategy C(free) does not know
+    C(run_once), and C(serial) makes it run once per batch; in both cases use it in a play of its own after that of the
+    audit, on the same hosts, with C(strategy=linear) and without C(serial).
 extends_documentation_fragment:
   - labfleet.conda._attributes
 attributes:
@@ -63,7 +68,8 @@ options:
     type: path
   formats:
     description:
-      - The files to write. V(json) is the whole, from which all others can be written later.
+      - The files to write, each for itself. One that cannot be written is named, and the others are written.
+      - V(json) is the whole, from which all others can be written later.
       - V(cyclonedx) needs O(labfleet.conda.conda_audit#module:packages) on the hosts.
     type: list
     elements: str
@@ -71,7 +77,8 @@ options:
     default: [json, html, markdown]
   previous:
     description:
-      - The JSON report of the run before. By default C(audit.json) in O(dest), if there is one.
+      - The JSON report of the run before. By default C(audit.json) in O(dest), if there is one; if that cannot be
+        used, a warning says why, and nothing is compared.
     type: path
   advisories:
     description:
@@ -89,7 +96,7 @@ options:
     type: bool
   rows:
     description:
-      - The number of rows of the digest.
+      - The number of rows of the digest. No line of it is wider than 120 columns.
     type: int
     default: 30
   view:
@@ -104,6 +111,13 @@ options:
       - A report tells much about the hosts, so only its owner may read it by default.
     type: raw
     default: "0600"
+  validate_only:
+    description:
+      - Whether only to say if the options can be used, the directory O(dest) be written to, and O(previous) and
+        O(advisories) be read. No result is looked at and nothing is printed or written. For a task before the hosts
+        are audited.
+    type: bool
+    default: false
 seealso:
   - module: labfleet.conda.conda_audit
   - module: labfleet.conda.fleet_ask
@@ -111,6 +125,15 @@ seealso:
 
 EXAMPLES = r"""
 ---
+- name: Refuse what cannot be used before the hosts are audited
+  labfleet.conda.fleet_audit:
+    variable: audit
+    dest: /var/lib/fleet/audit
+    formats: [json, html, sarif]
+    fail_on: high
+    validate_only: true
+  run_once: true
+
 - name: Judge each host
   labfleet.conda.conda_audit:
   register: audit
@@ -138,20 +161,22 @@ EXAMPLES = r"""
 RETURN = r"""
 digest:
   description: The report in a few lines of Markdown, for chat.
-  returned: always
+  returned: unless O(validate_only)
   type: str
   sample: "**Audit of 33 hosts**: 2 high, 14 medium"
 table:
   description: The lines that were printed.
-  returned: always
+  returned: unless O(validate_only)
   type: list
   elements: str
   sample:
     - SEVERITY  RULE       HOSTS        WHERE              WHAT
     - high      chan.http  gpu[01-32]   /etc/conda/condarc channels names http://mirror.example.org/conda-forge.
 summary:
-  description: The run in numbers.
-  returned: always
+  description:
+    - The run in numbers. C(hosts_carried_over) and C(findings_carried_over) are of hosts that were not part of it;
+      nothing else counts them.
+  returned: unless O(validate_only)
   type: dict
   sample:
     hosts: 33
@@ -163,20 +188,27 @@ summary:
     waived: 1
     unreadable: 0
     unjudged: 0
+    hosts_carried_over: []
+    findings_carried_over: {"critical": 0, "high": 0, "medium": 0, "low": 0, "info": 0}
     coverage: {"packages": 311, "vulnerable": 4, "none_known": 46, "unmapped": 261}
 trend:
   description: The numbers of new, open and fixed findings since the run before; V(null) without one.
-  returned: always
+  returned: unless O(validate_only)
   type: dict
   sample: {"previous": "2026-11-21T02:00:00Z", "new": 1, "open": 58, "fixed": 4}
 gate:
   description: Whether the gates are passed, and if not, which hosts fail on how many findings.
-  returned: always
+  returned: unless O(validate_only)
   type: dict
   sample: {"passed": false, "hosts": {"gpu01": 2}}
 files:
-  description: The files of the report, by format.
+  description: The files of the report that were written, by format.
   returned: when O(dest) is given
   type: dict
   sample: {"json": "/var/lib/fleet/audit/audit.json", "html": "/var/lib/fleet/audit/audit.html"}
+not_written:
+  description: Why a format has no file, by format.
+  returned: when O(dest) is given
+  type: dict
+  sample: {}
 """

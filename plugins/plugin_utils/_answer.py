@@ -73,7 +73,7 @@ def _list(answer: t.Sequence[t.Any], rows: int | None) -> list[str]:
     if answer and all(isinstance(item, list) for item in answer):
         width = max(len(item) for item in answer)
         cells = [[_cell(value) for value in item] + [""] * (width - len(item)) for item in answer]
-        return _cut(_rendered([""] * width, cells)[2:] if width else [], rows)
+        return _cut(render_table([""] * width, cells)[2:] if width else [], rows)
     return _cut([_cell(item) for item in answer], rows)
 
 
@@ -82,19 +82,13 @@ def _table(maps: t.Sequence[t.Mapping[str, t.Any]], rows: int | None) -> list[st
     flat = [key for key in keys if not any(_is_nested(item.get(key)) for item in maps)] or keys
     shown = flat[:MAX_COLUMNS]
     cells = _merged([[item.get(key) for key in shown] for item in maps], shown)
-    lines = _rendered([key.replace("_", " ").upper() for key in shown], cells[:rows])
+    lines = render_table([key.replace("_", " ").upper() for key in shown], cells[:rows])
     if rows is not None and len(cells) > rows:
         lines.append("and %d more rows" % (len(cells) - rows))
     left_out = [key for key in keys if key not in shown]
     if left_out:
         lines.append("Not shown: %s; choose columns with .{host: host, ...}." % ", ".join(map(plain_text, left_out)))
     return lines
-
-
-def _rendered(heads: t.Sequence[str], cells: t.Sequence[t.Sequence[str]]) -> list[str]:
-    lines = render_table(heads, cells)
-    # a table of one column has nothing to keep a distance from
-    return lines if len(heads) > 1 else [line[2:] for line in lines]
 
 
 def _is_nested(value: t.Any) -> bool:

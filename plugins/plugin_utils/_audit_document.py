@@ -14,6 +14,7 @@ import json
 import re
 import typing as t
 
+from ansible_collections.labfleet.conda.plugins.plugin_utils._carried import Carried, carried_summary, carry_over
 from ansible_collections.labfleet.conda.plugins.plugin_utils._fleet_view import fleet_view
 from ansible_collections.labfleet.conda.plugins.plugin_utils._gates import SEVERITIES
 from ansible_collections.labfleet.conda.plugins.plugin_utils._host_result import SEEN, host_entry, hosts_summary
@@ -43,6 +44,7 @@ def audit_document(
     rules: t.Any,
     policy: _Map | None = None,
     previous: _Map | None = None,
+    inventory: t.Container[str] = (),
 ) -> dict[str, t.Any]:
     """One document of all hosts.
 
@@ -54,24 +56,28 @@ def audit_document(
     :param rules: all rules, in order or as a map from id to rule; empty where they are not known.
     :param policy: the merged policy, with C(values), where all hosts have the same.
     :param previous: the document of the run before.
+    :param inventory: the names of all hosts that there are. Those of them that are in the document before and not in
+        this run are carried over from it, with C(last_seen); they count in no number but those of their own.
     :returns: the document, see the documentation of its schema. The hosts that were not seen hold the findings of the
         run before, as open ones.
     """
     catalogue = rules if isinstance(rules, t.Mapping) else {rule.id: rule for rule in rules or ()}
     hosts = {name: _entry(result) for name, result in sorted(results.items())}
-    trend = _compare_all(hosts, previous, Asked(catalogue, _rules_off(policy)))
+    carried = carry_over(previous, hosts, inventory)
+    trend = _compare_all(hosts, previous, Asked(catalogue, _rules_off(policy)), carried)
     found = [finding for host in hosts.values() for finding in host["findings"]]
+    every = [*found, *(finding for host in carried.hosts.values() for finding in host["findings"])]
     return {
         "schema": SCHEMA,
         "generated": generated,
         "advisories": _about_advisories(advisories),
         "policy": _about_policy(policy, hosts),
-        "summary": _summary(hosts, found),
+        "summary": {**_summary(hosts, found), **carried_summary(carried.hosts)},
         "fleet": fleet_view(hosts),
         "trend": trend,
-        "rules": _rule_texts(catalogue, found),
-        "advisory_texts": _advisory_texts(advisories, found),
-        "hosts": hosts,
+        "rules": _rule_texts(catalogue, every),
+        "advisory_texts": _advisory_texts(advisories, every, (previous or {}).get("advisory_texts") or {}),
+        "hosts": dict(sorted({**hosts, **carried.hosts}.items())),
     }
 
 
@@ -93,7 +99,9 @@ def _rules_off(policy: _Map | None) -> frozenset[str]:
     return frozenset(rule for rule, severity in said.items() if severity in ("off", False))
 
 
-def _compare_all(hosts: dict[str, t.Any], previous: _Map | None, asked: Asked) -> dict[str, t.Any] | None:
+def _compare_all(
+    hosts: dict[str, t.Any], previous: _Map | None, asked: Asked, carried: Carried
+) -> dict[str, t.Any] | None:
     """Set key and state of every finding; tell what has changed since the document before."""
     before = (previous or {}).get("hosts", {})
     fixed, dropped = [], 0
@@ -114,7 +122,8 @@ def _compare_all(hosts: dict[str, t.Any], previous: _Map | None, asked: Asked) -
         "fixed": len(fixed),
         "no_longer_asked": dropped,
         "hosts_added": sorted(set(hosts) - set(before)),
-        "hosts_left_out": sorted(set(before) - set(hosts)),
+        "hosts_left_out": sorted(carried.hosts),
+        "hosts_gone": carried.gone,
         "fixed_findings": fixed,
     }
 
@@ -163,13 +172,16 @@ def _rule_texts(catalogue: _Map, found: t.Iterable[_Map]) -> dict[str, t.Any]:
     return texts
 
 
-def _advisory_texts(advisories: _Map, found: t.Iterable[_Map]) -> dict[str, t.Any]:
+def _advisory_texts(advisories: _Map, found: t.Iterable[_Map], before: _Map) -> dict[str, t.Any]:
+    """The texts of the advisories that fired; those that the data of now lack are those of the report before."""
     known = advisories_by_id(advisories)
     fired = {name for finding in found for name in advisory_ids(finding)}
     return {
         name: {**{field: known[name].get(field) for field in ADVISORY_TEXTS}, "url": _url(known[name])}
-        for name in sorted(fired)
         if name in known
+        else before[name]
+        for name in sorted(fired)
+        if name in known or name in before
     }
 
 
@@ -238,8 +250,7 @@ _TYPES: dict[str, tuple[type | tuple[type, ...], str]] = {
 
 def _wrong_types(document: _Map) -> t.Iterator[tuple[str, str]]:
     """Where something is not what this schema says, and what it should be."""
-    generated = document.get("generated")
-    if not isinstance(generated, str) or not _TIME.match(generated):
+    if not _is_time(document.get("generated")):
         yield "generated", "a time such as 2026-11-22T10:00:00Z"
     for key, (kind, words) in _TYPES.items():
         if key not in document or not isinstance(document[key], kind):
@@ -250,6 +261,8 @@ def _wrong_types(document: _Map) -> t.Iterator[tuple[str, str]]:
         if not isinstance(host, dict) or host.get("status") not in STATES:
             yield place, "a map with a status, one of %s" % ", ".join(STATES)
             return
+        if not _is_time(host.get("last_seen", document["generated"])):
+            yield "%s.last_seen" % place, "a time such as 2026-11-22T10:00:00Z"
         for key in _LISTS:
             if host["status"] not in SEEN or key not in _MAIN_LISTS:
                 host.setdefault(key, [])
@@ -259,6 +272,10 @@ def _wrong_types(document: _Map) -> t.Iterator[tuple[str, str]]:
         for index, finding in enumerate(host["findings"]):
             if not _is_finding(finding):
                 yield "%s.findings[%d]" % (place, index), "a finding with key, rule, severity, subject and item"
+
+
+def _is_time(value: t.Any) -> bool:
+    return isinstance(value, str) and bool(_TIME.match(value))
 
 
 def _is_finding(finding: _Map) -> bool:

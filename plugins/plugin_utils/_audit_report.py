@@ -23,15 +23,29 @@ from ansible_collections.labfleet.conda.plugins.plugin_utils._audit_document imp
     audit_document,
     read_document,
 )
+from ansible_collections.labfleet.conda.plugins.plugin_utils._carried import carried_lines
 from ansible_collections.labfleet.conda.plugins.plugin_utils._digest import digest_lines
 from ansible_collections.labfleet.conda.plugins.plugin_utils._gates import SEVERITIES, gate, gate_sentence
 from ansible_collections.labfleet.conda.plugins.plugin_utils._gpu_table import gpu_rows
 from ansible_collections.labfleet.conda.plugins.plugin_utils._host_names import merge_host_names
 from ansible_collections.labfleet.conda.plugins.plugin_utils._output import write_pieces
-from ansible_collections.labfleet.conda.plugins.plugin_utils._reports import FORMATS, render
-from ansible_collections.labfleet.conda.plugins.plugin_utils._table import render_table
+from ansible_collections.labfleet.conda.plugins.plugin_utils._reports import FORMATS, ReportError, render
+from ansible_collections.labfleet.conda.plugins.plugin_utils._table import MAX_LINE, fold, render_table
 
 _Map = dict[str, t.Any]
+
+
+class Written(t.NamedTuple):
+    """What became of the files of a report.
+
+    :param files: the files by format.
+    :param failed: why a format has no file, by format.
+    :param changed: whether anything but the time and the trend differs from what was there.
+    """
+
+    files: dict[str, str]
+    failed: dict[str, str]
+    changed: bool
 
 
 class Report:
@@ -62,6 +76,7 @@ class Report:
         previous: str | None,
         must_compare: bool,
         advisories: str | None,
+        inventory: t.Container[str] = (),
         **gates: t.Any,
     ) -> Report:
         """A report on what the hosts of this run have registered.
@@ -69,6 +84,7 @@ class Report:
         :param previous: the path of the report of the run before.
         :param must_compare: whether it is an error, not a warning, when that cannot be used.
         :param advisories: the path of the advisory data; None for those shipped.
+        :param inventory: the names of all hosts that there are, to tell one that was left out from one that is gone.
         :raises DocumentError: the previous report cannot be used.
         :raises AdvisoryError: the advisory data cannot be used.
         """
@@ -83,7 +99,9 @@ class Report:
                     raise
                 warnings.append("Nothing was compared with the run before: %s" % error)
         known = (previous, fingerprint(before), before["summary"]) if previous and before else None
-        document = audit_document(results, generated=now, advisories=data, rules=RULES, previous=before)
+        document = audit_document(
+            results, generated=now, advisories=data, rules=RULES, previous=before, inventory=inventory
+        )
         report = cls(document, **gates)
         report._known, report.warnings = known, warnings
         return report
@@ -92,7 +110,8 @@ class Report:
         """What to print."""
         if view == "gpu":
             heads, found = gpu_rows(self.document)
-            return ["", *(render_table(heads, found) if found else ["No environment with CUDA was found."])]
+            table = render_table(heads, found, width=MAX_LINE) if found else ["No environment with CUDA was found."]
+            return ["", *table, *fold(carried_lines(self.document))]
         return digest_lines(self.document, rows=rows)
 
     def as_result(self, lines: list[str]) -> _Map:
@@ -112,28 +131,34 @@ class Report:
         """Why the run fails."""
         return gate_sentence(self.gate, merge_host_names(sorted(self.gate["hosts"])))
 
-    def write(self, dest: str, formats: t.Sequence[str], *, mode: int, write: bool) -> tuple[dict[str, str], bool]:
-        """Write the files.
+    def write(self, dest: str, formats: t.Sequence[str], *, mode: int, write: bool) -> Written:
+        """Write the files, each for itself: one that cannot be written keeps no other from it.
 
         :param dest: the directory; it is made if only its last part is missing.
         :param mode: the permissions of the files.
         :param write: whether to write at all (not in check mode).
-        :returns: the files by format, and whether anything but the time and the trend differs from what was there.
-        :raises OSError: a file cannot be written.
-        :raises ValueError: a format cannot tell this document.
+        :raises OSError: the directory cannot be made.
+        :raises ValueError: it is none that can be written to.
         """
-        pieces = {name: _begun(FORMATS[name].chunks(self.document)) for name in formats}
-        path = os.path.join(dest, FORMATS["json"].file)
-        before = self._before(path)
+        check_dest(dest)
+        before = self._before(os.path.join(dest, FORMATS["json"].file))
         if write and not os.path.isdir(dest):
             os.mkdir(dest, 0o700)
-        files, changed = {}, before != fingerprint(self.document)
-        for name, chunks in pieces.items():
-            files[name] = os.path.join(dest, FORMATS[name].file)
-            changed = changed or not os.path.exists(files[name])
-            if write:
-                write_pieces(files[name], chunks, mode=mode)
-        return files, changed
+        files, failed, changed = {}, {}, before != fingerprint(self.document)
+        for name in dict.fromkeys(formats):
+            path = os.path.join(dest, FORMATS[name].file)
+            try:
+                chunks = _begun(FORMATS[name].chunks(self.document))
+                new = not os.path.exists(path)
+                if write:
+                    write_pieces(path, chunks, mode=mode)
+            except ReportError as error:
+                failed[name] = str(error)
+            except OSError as error:
+                failed[name] = "%s: %s could not be written: %s." % (name, path, (error.strerror or str(error)).lower())
+            else:
+                files[name], changed = path, changed or new
+        return Written(files, failed, changed and bool(files))
 
     def _before(self, path: str) -> str | None:
         """The fingerprint of the report that is there, None where there is none that can be read."""
@@ -164,6 +189,29 @@ def _begun(chunks: t.Iterator[str]) -> t.Iterator[str]:
     return itertools.chain([next(chunks, "")], chunks)
 
 
+def check_dest(path: str) -> None:
+    """Whether a report could be written to a directory, to know it before all hosts are audited.
+
+    :raises ValueError: it could not; the sentence says why.
+    """
+    place = os.path.abspath(path)
+    if not os.path.lexists(place):
+        parent = os.path.dirname(place)
+        if not os.path.isdir(parent):
+            message = "dest: there is no directory %s on the control node. Create it, or name one in another directory."
+            raise ValueError(message % parent)
+        place = parent
+    if not os.path.isdir(place):
+        raise ValueError("dest: %s is no directory. Name a directory for the files of the report." % path)
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise ValueError("dest: nothing can be written to %s. Name a directory that you may write to." % place)
+
+
+def check_previous(path: str) -> None:
+    """Whether a report can be compared with; raises as read_document() does."""
+    _read(path)
+
+
 def _read(path: str) -> _Map:
     try:
         with open(path, encoding="utf-8") as stream:
@@ -172,7 +220,10 @@ def _read(path: str) -> _Map:
         raise DocumentError(
             "the report %s cannot be read: %s." % (path, (error.strerror or str(error)).lower())
         ) from None
+    except UnicodeDecodeError:
+        message = "%s: it is no text in UTF-8: name the file that the playbook audit has written."
+        raise DocumentError(message % path) from None
     return read_document(text, path)
 
 
-__all__ = ("FORMATS", "SEVERITIES", "Report")
+__all__ = ("FORMATS", "SEVERITIES", "Report", "Written", "check_dest", "check_previous")

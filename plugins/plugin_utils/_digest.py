@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.labfleet.conda.plugins.plugin_utils._carried import carried_lines, of_this_run
 from ansible_collections.labfleet.conda.plugins.plugin_utils._gates import SEVERITIES
 from ansible_collections.labfleet.conda.plugins.plugin_utils._host_names import merge_host_names
-from ansible_collections.labfleet.conda.plugins.plugin_utils._table import plain_text, render_table
+from ansible_collections.labfleet.conda.plugins.plugin_utils._table import MAX_LINE, fold, plain_text, render_table
 
 _Map = t.Mapping[str, t.Any]
 _HEADS = ("SEVERITY", "RULE", "HOSTS", "WHERE", "WHAT")
@@ -23,35 +24,36 @@ _MANY_PLACES = 3
 
 
 def digest_lines(document: _Map, *, rows: int) -> list[str]:
-    """The lines to print.
+    """The lines to print, none of them wider than a terminal.
 
     :param document: the fleet's audit document.
     :param rows: at most so many rows of findings.
     """
     found = _rows(document)
-    lines = ["", *_headline(document), ""]
+    lines = ["", *fold(_headline(document)), ""]
     if found:
-        lines += render_table(_HEADS, [row for row, _count in found[:rows]])
+        lines += render_table(_HEADS, [row for row, _count in found[:rows]], width=MAX_LINE, whole=2)
         if len(found) > rows:
             left = sum(count for _row, count in found[rows:])
             lines.append("and %d more rows with %d findings, in the report" % (len(found) - rows, left))
     else:
         seen = document["summary"]["hosts"] - len(document["summary"]["hosts_not_seen"])
         lines.append("Nothing was found on %d hosts." % seen if seen else "Nothing is known: no host could be audited.")
-    return lines + _lag(document) + _trouble(document)
+    return lines + fold([*_lag(document), *_trouble(document), *carried_lines(document)])
 
 
 def _headline(document: _Map) -> list[str]:
     summary = document["summary"]
     counts = ["%d %s" % (summary["findings"][name], name) for name in reversed(SEVERITIES) if summary["findings"][name]]
+    seen = summary["hosts"] > len(summary["hosts_not_seen"])
     text = "AUDIT of %d hosts, %d installations, %d environments: %s" % (
         summary["hosts"],
         summary["installations"],
         summary["environments"],
-        ", ".join(counts) or "no findings",
+        ", ".join(counts) or ("no findings" if seen else "no host was seen"),
     )
     if summary["waived"]:
-        text += " (and %d with a waiver)" % summary["waived"]
+        text += " (%d waived)" % summary["waived"]
     lines = [text]
     coverage = summary["coverage"]
     if coverage.get("packages"):
@@ -75,7 +77,7 @@ def _headline(document: _Map) -> list[str]:
 def _rows(document: _Map) -> list[tuple[list[str], int]]:
     """The rows, worst first, each with the number of findings in it."""
     merged: dict[tuple[str, str, str, str], dict[str, None]] = {}
-    for name, host in document["hosts"].items():
+    for name, host in of_this_run(document["hosts"]).items():
         for finding in host.get("findings", ()):
             if not finding.get("waiver"):
                 key = (finding["severity"], finding["rule"], finding["subject"], finding["evidence"])
@@ -124,7 +126,7 @@ def _lag(document: _Map) -> list[str]:
 def _trouble(document: _Map) -> list[str]:
     """Hosts not seen, and how much could not be read or judged: unknown is never clean."""
     lines = []
-    for name, host in document["hosts"].items():
+    for name, host in of_this_run(document["hosts"]).items():
         if host["status"] in ("failed", "unreachable"):
             lines.append("%s: %s: %s" % (name, host["status"], plain_text(host["message"])))
         elif host["status"] == "incomplete":

@@ -15,7 +15,7 @@ SEVERITIES = ("info", "low", "medium", "high", "critical")
 
 
 def gate(document: t.Mapping[str, t.Any], *, fail_on: str | None = None, new_only: bool | None = None) -> dict:
-    """Apply the gates to a fleet's audit document.
+    """Apply the gates to a fleet's audit document; hosts that were not part of the run fail nothing.
 
     :param fail_on: a severity or C(never), for all hosts; None for what each host's policy says.
     :param new_only: whether only new findings count; None for what each host's policy says.
@@ -23,6 +23,8 @@ def gate(document: t.Mapping[str, t.Any], *, fail_on: str | None = None, new_onl
     """
     failing = {}
     for name, host in document["hosts"].items():
+        if host.get("last_seen"):
+            continue
         gates = host.get("gates") or {}
         limit = fail_on or gates.get("fail_on") or "never"
         only = gates.get("new_only", False) if new_only is None else new_only

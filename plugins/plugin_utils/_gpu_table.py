@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.labfleet.conda.plugins.plugin_utils._carried import of_this_run
 from ansible_collections.labfleet.conda.plugins.plugin_utils._host_names import merge_host_names
 
 HEADS = ("HOST", "DRIVER", "GPUS", "ENVIRONMENT", "CUDA", "NOW", "ASSUMED", "WHY")
@@ -21,11 +22,12 @@ def gpu_rows(document: t.Mapping[str, t.Any]) -> tuple[tuple[str, ...], list[lis
     """The heads and the rows of the table, hosts with equal rows merged into one block.
 
     Hosts without GPU, driver and assumption are left out; hosts that were not seen are in, with the reason.
+    Those that were not part of this run are not.
 
     :param document: the fleet's audit document.
     """
     blocks: dict[tuple[tuple[str, ...], ...], list[str]] = {}
-    for name, host in document["hosts"].items():
+    for name, host in of_this_run(document["hosts"]).items():
         rows = tuple(_host_rows(host))
         if rows:
             blocks.setdefault(rows, []).append(name)

@@ -18,6 +18,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._spec._match_spec i
     parse_match_spec,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._spec._pattern import SpecError
+from ansible_collections.labfleet.conda.plugins.plugin_utils._carried import carried_groups, of_this_run
 from ansible_collections.labfleet.conda.plugins.plugin_utils._host_names import merge_host_names
 from ansible_collections.labfleet.conda.plugins.plugin_utils._host_result import SEEN
 
@@ -145,13 +146,15 @@ def _unclear(unclear: t.Mapping[str, list[str]], without: list[str]) -> t.Iterat
 
 def hosts_not_covered(document: _Map) -> list[str]:
     """What every answer over the document leaves out, one sentence each."""
-    sentences = []
+    sentences = ["Not part of the last run, answered as last seen %s: %s." % (time, names)
+                 for names, time, _found in carried_groups(document)]  # fmt: skip
+    hosts = of_this_run(document["hosts"])
     not_seen: dict[str, list[str]] = {}
-    for name, host in document["hosts"].items():
+    for name, host in hosts.items():
         if host["status"] not in SEEN:
             not_seen.setdefault(" ".join(str(host.get("message") or host["status"]).split()), []).append(name)
-    incomplete = [name for name, host in document["hosts"].items() if host["status"] == "incomplete"]
-    unread = [name for name, host in document["hosts"].items() if host.get("unreadable_count")]
+    incomplete = [name for name, host in hosts.items() if host["status"] == "incomplete"]
+    unread = [name for name, host in hosts.items() if host.get("unreadable_count")]
     for reason, names in not_seen.items():
         sentences.append("Not seen: %s (%s)." % (merge_host_names(names), reason.rstrip(".")))
     if incomplete:

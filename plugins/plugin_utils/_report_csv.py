@@ -55,8 +55,8 @@ _Map = t.Mapping[str, t.Any]
 
 
 def chunks(document: _Map) -> t.Iterator[str]:
-    """Yield the text in pieces. Column C(state) is new, open, fixed, not_seen (failed or unreachable) or incomplete;
-    C(last_seen) tells of a finding from before, on a host or part of it that was not seen this time."""
+    """Yield the text in pieces. Column C(state) is new, open, fixed, not_seen (failed or unreachable), incomplete or
+    not_in_run; C(last_seen) tells of a finding from before, on a host or part of it that was not seen this time."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -71,7 +71,10 @@ def chunks(document: _Map) -> t.Iterator[str]:
 
 def _rows(document: _Map) -> t.Iterator[t.Sequence[t.Any]]:
     for name, host in document["hosts"].items():
-        if host["status"] != "ok":
+        last_seen = host.get("last_seen")
+        if last_seen:
+            yield (name, "not_in_run", *[""] * 10, "the host was not part of this run", *[""] * 5, last_seen)
+        elif host["status"] != "ok":
             state = "not_seen" if host["status"] in NOT_SEEN else "incomplete"
             said = host.get("message") or "the look at the host did not come to its end"
             yield (name, state, *[""] * 10, said, *[""] * 6)

@@ -92,6 +92,8 @@ def _host(name: str, host: _Map) -> dict[str, t.Any]:
     properties = [_property("status", host["status"])]
     if host["status"] in NOT_SEEN:
         properties.append(_property("message", host.get("message") or "no reason was given"))
+    if host.get("last_seen"):
+        properties.append(_property("last_seen", host["last_seen"]))
     return {**component, "properties": properties}
 
 

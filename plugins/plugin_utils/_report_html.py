@@ -21,6 +21,7 @@ from pathlib import Path
 from jinja2 import ChainableUndefined, Environment, FileSystemLoader
 from markupsafe import Markup
 
+from ansible_collections.labfleet.conda.plugins.plugin_utils._carried import carried_groups, of_this_run
 from ansible_collections.labfleet.conda.plugins.plugin_utils._host_names import merge_host_names
 from ansible_collections.labfleet.conda.plugins.plugin_utils._report_parts import (
     NOT_SEEN,
@@ -56,6 +57,8 @@ def chunks(document: _Map) -> t.Iterator[str]:
         headline=headline(document),
         severities=SEVERITIES,
         not_seen=_not_seen(document),
+        carried=[tuple(map(visible, group)) for group in carried_groups(document)],
+        gone=merge_host_names(visible(name) for name in (document["trend"] or {}).get("hosts_gone") or ()),
         incomplete=merge_host_names(visible(name) for name in document["summary"]["hosts_incomplete"]),
         versions=_versions(document),
         style=Markup(style),
@@ -96,7 +99,7 @@ def _plain(value: t.Any) -> t.Any:
 def _not_seen(document: _Map) -> list[dict[str, t.Any]]:
     """The hosts that gave nothing, those with the same trouble as one entry."""
     groups: dict[tuple[str, str], list[str]] = {}
-    for name, host in document["hosts"].items():
+    for name, host in of_this_run(document["hosts"]).items():
         if host["status"] in NOT_SEEN:
             said = visible(host.get("message") or "no reason was given")
             groups.setdefault((host["status"], said.replace(name, "…")), []).append(visible(name))
@@ -109,7 +112,7 @@ def _not_seen(document: _Map) -> list[dict[str, t.Any]]:
 def _versions(document: _Map) -> list[dict[str, t.Any]]:
     """For each tool how many installations have which version, the newest first."""
     counts: dict[str, dict[str, int]] = {}
-    for host in document["hosts"].values():
+    for host in of_this_run(document["hosts"]).values():
         for item in host.get("installations") or ():
             known = {item["kind"]: item.get("version"), **(item.get("versions") or {})}
             for tool in _TOOLS:

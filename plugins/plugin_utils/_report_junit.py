@@ -40,10 +40,15 @@ def chunks(document: _Map) -> t.Iterator[str]:
 
 def _suite(document: _Map, number: int, name: str, host: _Map) -> str:
     findings = host.get("findings") or ()
-    waived = sum(1 for finding in findings if finding.get("waiver"))
-    cases = [_finding(document, finding) for finding in findings]
-    errors = [text for text in (_trouble(host),) if text]
-    if not errors and waived == len(findings):
+    last_seen = host.get("last_seen")
+    # what was not part of the run can fail nothing
+    waived = len(findings) if last_seen else sum(1 for finding in findings if finding.get("waiver"))
+    cases = [_finding(document, finding, last_seen) for finding in findings]
+    errors = [text for text in (_trouble(host),) if text and not last_seen]
+    if last_seen:
+        cases.append(_case("labfleet.conda.audit", "the host was part of the run", _left_out(last_seen)))
+        waived += 1
+    elif not errors and waived == len(findings):
         cases.append(_case("labfleet.conda.audit", "no open findings", ""))
     cases += errors
     attributes = {
@@ -54,7 +59,7 @@ def _suite(document: _Map, number: int, name: str, host: _Map) -> str:
         "timestamp": str(document["generated"]).rstrip("Z"),
         "hostname": name,
         "tests": len(cases),
-        "failures": len(findings) - waived,
+        "failures": 0 if last_seen else len(findings) - waived,
         "errors": len(errors),
         "skipped": waived,
         "time": 0,
@@ -75,8 +80,14 @@ def _trouble(host: _Map) -> str | None:
     return None
 
 
-def _finding(document: _Map, finding: _Map) -> str:
-    if finding.get("waiver"):
+def _left_out(last_seen: str) -> str:
+    return "<skipped message=%s/>" % _attribute("not part of this run; last seen " + last_seen)
+
+
+def _finding(document: _Map, finding: _Map, last_seen: str | None) -> str:
+    if last_seen:
+        inner = _left_out(last_seen)
+    elif finding.get("waiver"):
         inner = "<skipped message=%s/>" % _attribute("waived: " + waiver_text(finding["waiver"]))
     else:
         text = "%s\n\nWhere: %s\nEvidence: %s\nRemedy: %s\n"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.labfleet.conda.plugins.plugin_utils._carried import carried_groups, of_this_run
 from ansible_collections.labfleet.conda.plugins.plugin_utils._host_names import merge_host_names
 from ansible_collections.labfleet.conda.plugins.plugin_utils._report_parts import (
     NOT_SEEN,
@@ -84,13 +85,15 @@ def _facts(document: _Map) -> list[str]:
 
 def _sections(document: _Map) -> t.Iterator[tuple[str, list[str], int]]:
     """Yield title, lines, and how many more lines there would be."""
-    hosts = document["hosts"]
+    hosts = of_this_run(document["hosts"])
     silent = [
         (host.get("message") or host["status"], name) for name, host in hosts.items() if host["status"] in NOT_SEEN
     ]
     yield "Not seen", ["- %s: %s" % (_names(names), escape(said, 160)) for said, names in _by_message(silent)], 0
     incomplete = [name for name, host in hosts.items() if host["status"] == "incomplete"]
     yield "Not seen to the end", ["- " + _names(incomplete)] if incomplete else [], 0
+    carried = [tuple(escape(part, 160) for part in group) for group in carried_groups(document)]
+    yield "Not part of this run", ["- %s, last seen %s: %s" % group for group in carried], 0
     worst = _merged(document)
     yield "Worst", [_line(document, *item) for item in worst[:_TOP]], max(0, len(worst) - _TOP)
     if document.get("trend"):
@@ -109,8 +112,9 @@ def _by_message(pairs: t.Iterable[tuple[str, str]]) -> list[tuple[str, list[str]
 def _merged(document: _Map, state: str | None = None) -> list[tuple[_Map, list[str], int]]:
     """What one rule found, (an example, the hosts, how many findings), the worst and most frequent first."""
     groups: dict[tuple[str, str], tuple[_Map, dict[str, None], list[int]]] = {}
+    left_out = set(document["hosts"]) - set(of_this_run(document["hosts"]))
     for host, finding in findings_of(document):
-        if finding.get("waiver") or (state and finding.get("state") != state):
+        if host in left_out or finding.get("waiver") or (state and finding.get("state") != state):
             continue
         found = groups.setdefault((finding["severity"], finding["rule"]), (finding, {}, [0]))
         found[1][host] = None

@@ -199,6 +199,7 @@ def _hosts(document: _Map, places: t.Mapping[str, int]) -> list[dict[str, t.Any]
             "name": visible(name),
             "status": STATUSES.index(host["status"]),
             "message": visible(host.get("message")),
+            "lastSeen": visible(host.get("last_seen")),
             "root": visible(host.get("root")),
             "unreadable": host.get("unreadable_count") or 0,
             "coverage": [coverage.get(key) or 0 for key in ("vulnerable", "none_known", "unmapped")],

@@ -95,6 +95,10 @@ def _invocation(document: _Map) -> dict[str, t.Any]:
     """How the run went; what was not seen or not judged is told here, since it is no result and not clean either."""
     notices = []
     for name, host in document["hosts"].items():
+        if host.get("last_seen"):
+            said = "%s: not part of this run; last seen %s" % (name, host["last_seen"])
+            notices.append(_notice("note", said, [_host(name)]))
+            continue
         if host["status"] in NOT_SEEN:
             said = "%s: %s: %s" % (name, host["status"], host.get("message") or "no reason was given")
             notices.append(_notice("error", said, [_host(name)]))

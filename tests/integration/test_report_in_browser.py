@@ -311,3 +311,21 @@ MEASURE = """([selector, words]) => {
   document.body.offsetHeight;
   return performance.now() - begin;
 }"""
+
+
+def test_hosts_that_were_not_part_of_the_run_are_marked_and_can_be_listed(browser: t.Any, tmp_path: Path) -> None:
+    document = make_fleet(4, 2, 2)
+    seen = next(name for name, host in document["hosts"].items() if host["status"] == "ok")
+    document["hosts"][seen]["last_seen"] = "2026-11-20T10:00:00Z"
+    shown = open_report(browser, document, tmp_path)
+    assert f"{seen}, last seen 2026-11-20 10:00:00 UTC" in shown.page.inner_text("#carried")
+    shown.page.select_option("#h-status", "left")
+    assert shown.texts("#host-list tr.row button.title") == [seen]
+    assert "not in this run" in shown.page.inner_text("#host-list tr.row")
+    shown.page.click("#host-list tr.row button.title")
+    assert "What has changed on it since is unknown." in shown.page.inner_text("#detail-body")
+    shown.page.click("#detail-body button.plain >> text=Close")
+    shown.page.select_option("#h-status", "0")
+    assert seen not in shown.texts("#host-list tr.row button.title")
+    assert shown.trouble == []
+    shown.context.close()

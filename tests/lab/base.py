@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A real base prefix on this machine, outside of the lab's hosts, to be changed and damaged as often as a test wants."""
+"""A real base prefix on this machine, outside of the lab's hosts, to be changed and damaged at will."""
 
 from __future__ import annotations
 

@@ -77,8 +77,9 @@ def material() -> Material:
 
     def write_packages(folder: Path) -> None:
         for package in demo_hosts.PACKAGES:
-            kind = generated.Kind(package.files, package.library)
             for version in package.versions:
+                build = package.builds.get(version, "").replace("PY", "py" + minor.replace(".", ""))
+                kind = generated.Kind(package.files, package.library, build=build, texts=package.texts.get(version, {}))
                 generated.write(folder, package.name, version, minor, package.depends, kind)
         channel.index(folder)
 

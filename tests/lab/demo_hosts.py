@@ -14,6 +14,9 @@ from .generated import FORGE_URL
 TOKEN_URL = "https://conda.lab.example/t/tk-5f1c0ffee5f1c0ffee/internal"
 PASSWORD_URL = "https://bob:swordfish@mirror.lab.example/conda-forge"
 
+# For which GPUs a build of PyTorch has machine code, in the words of conda-forge's builds.
+TORCH_ARCHS = 'export CF_TORCH_CUDA_ARCH_LIST="5.0;6.0;7.0;7.5;8.0;8.6+PTX"\n'
+
 
 class PackagePlan(t.NamedTuple):
     """A stand-in for a well-known package."""
@@ -23,6 +26,10 @@ class PackagePlan(t.NamedTuple):
     files: int
     depends: tuple[str, ...] = ()
     library: bool = False
+    # What the build string of a version starts with, where it names a CUDA; PY stands for the demo's own Python.
+    builds: dict[str, str] = {}
+    # Texts by version and path.
+    texts: dict[str, dict[str, str]] = {}
 
 
 class EnvironmentPlan(t.NamedTuple):
@@ -62,7 +69,14 @@ PACKAGES = (
     PackagePlan("numpy", ("1.15.4", "1.19.5"), 400, ("openblas",)),
     PackagePlan("pandas", ("0.24.2", "1.1.5"), 350, ("numpy",)),
     PackagePlan("scipy", ("1.2.1",), 500, ("numpy",)),
-    PackagePlan("pytorch", ("1.4.0", "1.10.2"), 600, ("cudnn", "numpy")),
+    PackagePlan(
+        "pytorch",
+        ("1.4.0", "1.10.2"),
+        600,
+        ("cudnn", "numpy"),
+        builds={"1.4.0": "cuda100PY", "1.10.2": "cuda113PY"},
+        texts={"1.10.2": {"etc/conda/activate.d/libtorch_activate.sh": TORCH_ARCHS}},
+    ),
     PackagePlan("torchvision", ("0.5.0", "0.11.3"), 80, ("pytorch",)),
     PackagePlan("jinja2", ("2.11.3",), 50),
     PackagePlan("cryptography", ("2.3.1",), 60, ("openssl",)),

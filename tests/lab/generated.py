@@ -88,6 +88,10 @@ class Kind(t.NamedTuple):
     library: bool = False
     # Build number.
     number: int = 0
+    # What the build string starts with, where it tells more than the Python.
+    build: str = ""
+    # Texts by path, besides the files that are only there to be counted.
+    texts: dict[str, str] = {}
 
 
 def write(folder: Path, name: str, version: str, python: str, depends: t.Iterable[str], kind: Kind) -> None:
@@ -97,9 +101,11 @@ def write(folder: Path, name: str, version: str, python: str, depends: t.Iterabl
         build_string, needed = f"h{label}_{kind.number}", tuple(depends)
         paths = library_paths(name, kind.count)
     else:
-        build_string, needed = f"py{python.replace('.', '')}h{label}_{kind.number}", (f"python {python}*", *depends)
+        start = kind.build or f"py{python.replace('.', '')}"
+        build_string, needed = f"{start}h{label}_{kind.number}", (f"python {python}*", *depends)
         paths = python_paths(name, version, python, kind.count)
     files = {path: packages.File(f"{name} {version} {path}\n".encode()) for path in paths}
+    files.update({path: packages.File(text.encode()) for path, text in kind.texts.items()})
     package = packages.Package(name, version, build_string, kind.number, needed)
     packages.write_package(folder, package, files, level=1)
 

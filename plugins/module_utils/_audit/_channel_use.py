@@ -116,6 +116,7 @@ class Names:
     """
 
     def __init__(self, settings: t.Mapping[str, t.Any], *, is_conda: bool) -> None:
+        self._setter: t.Dict[str, str] = {}
         alias = settings.get("channel_alias")
         self._alias = (alias if isinstance(alias, str) and alias else DEFAULT_ALIAS).rstrip("/")
         if not has_scheme(self._alias):
@@ -125,6 +126,7 @@ class Names:
         self._custom = {"pkgs/pro": _REPOSITORY}
         for name, urls in _items(settings, "custom_multichannels"):
             self._lists[name] = list(texts_in(urls))[:MAX_CHANNELS]
+            self._setter[name] = "custom_multichannels"
         for url in self._lists["defaults"]:
             place = place_of(url) if has_scheme(url) else None
             if place is not None and place.key.endswith(_DEFAULTS):
@@ -132,16 +134,36 @@ class Names:
                 self._custom[name] = url.rstrip("/")[: -len(name) - 1]
         for name, url in _items(settings, "custom_channels"):
             if isinstance(url, str):
+                self._setter[name.strip("/")] = "custom_channels"
                 self._custom[name.strip("/")] = url.rstrip("/") if has_scheme(url) else self._alias
         if not is_conda:
             for name, urls in _items(settings, "mirrored_channels"):
                 self._lists[name] = list(texts_in(urls))[:MAX_CHANNELS]
+                self._setter[name] = "mirrored_channels"
 
     def urls(self, text: str) -> t.List[str]:
         """The URLs (or paths) that a text from a list of channels stands for."""
         if text in self._lists:
             return [self._single(item) for item in self._lists[text]]
         return [self._single(text)]
+
+    def setters(self, text: str) -> t.Set[str]:
+        """The settings that say where a text leads; a URL leads where it says itself."""
+        if text in self._lists:
+            inner = {key for item in self._lists[text] if item != text for key in self._setters_of_one(item)}
+            return inner | {self._setter.get(text, "default_channels")}
+        return self._setters_of_one(text)
+
+    def _setters_of_one(self, text: str) -> t.Set[str]:
+        if has_scheme(text) or text.startswith(("/", "~", "./", "../")):
+            return set()
+        head = text.strip("/")
+        while head:
+            if head in self._custom:
+                found = {self._setter.get(head, "default_channels")}
+                return found | {"channel_alias"} if self._custom[head] == self._alias else found
+            head = head.rpartition("/")[0]
+        return {"channel_alias"}
 
     def _single(self, text: str) -> str:
         if has_scheme(text) or text.startswith(("/", "~", "./", "../")):
@@ -189,9 +211,30 @@ def _configured(configuration: Configuration, audit: Audit) -> t.Iterator[Use]:
         audit.unknown(setting.source, reason % (len(texts), MAX_CHANNELS))
     for text in texts[:MAX_CHANNELS]:
         if text not in _NO_CHANNELS and setting is not None:
-            yield Use(text, _places(names, text, audit), origin_of(setting, "channels", text, audit))
+            origin = origin_of(setting, "channels", text, audit)
+            yield Use(text, _places(names, text, audit), _who_decides(configuration, names, text, origin))
     if not texts and _has_implicit_defaults(configuration, audit):
-        yield Use("defaults", _places(names, "defaults", audit), None)
+        yield Use("defaults", _places(names, "defaults", audit), _who_decides(configuration, names, "defaults", None))
+
+
+def _who_decides(configuration: Configuration, names: Names, text: str, origin: t.Optional[str]) -> t.Optional[str]:
+    """Who it is due to that a channel is what it is: who names it, or who says, with more weight, where it leads.
+
+    So nobody can have another's file blamed for what they make of a name in it.
+    """
+    found = [origin]
+    for key in names.setters(text):
+        setting = configuration.settings.get(key)
+        if setting is not None and setting.problem is None:
+            found.append(setting.source)
+    return max(found, key=lambda path: _weight(configuration, path))
+
+
+def _weight(configuration: Configuration, origin: t.Optional[str]) -> int:
+    """How late a file is read; a variable counts more than all files, and what nothing sets less."""
+    if origin is None:
+        return -1
+    return configuration.files.index(origin) if origin in configuration.files else len(configuration.files)
 
 
 def _has_implicit_defaults(configuration: Configuration, audit: Audit) -> bool:

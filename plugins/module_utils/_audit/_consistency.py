@@ -21,6 +21,9 @@ _PLATFORMS = {"linux": ("__linux", "__unix"), "osx": ("__osx", "__unix"), "win":
 _KNOWN_VIRTUAL = frozenset(("__linux", "__osx", "__unix", "__win"))
 
 
+MAX_REMEMBERED = 50000
+
+
 class Lack(t.NamedTuple):
     """Something that does not fit.
 
@@ -35,22 +38,31 @@ class Lack(t.NamedTuple):
 
 
 class Consistency:
-    """Judges environments, and remembers specs: the same few thousand come again and again."""
+    """Judges environments, and remembers specs: the same few thousand come again and again.
 
-    def __init__(self) -> None:
+    :param check: called again and again, to raise what ends the judgement when it takes too long.
+    """
+
+    def __init__(self, check: t.Callable[[], None] = lambda: None) -> None:
+        self._check = check
+        self._unread: t.Container[str] = ()
         self._specs: t.Dict[str, t.Optional[MatchSpec]] = {}
         self._answers: t.Dict[t.Tuple[str, str, str, str], t.Optional[bool]] = {}
 
-    def lacks(self, records: t.Sequence[Record]) -> t.Tuple[t.List[Lack], t.List[str]]:
+    def lacks(self, records: t.Sequence[Record], names: t.Container[str] = ()) -> t.Tuple[t.List[Lack], t.List[str]]:
         """What does not fit together in an environment.
 
+        :param records: the records that could be read.
+        :param names: the packages that are there by the names of their records, read or not.
         :returns: what is missing or does not fit, and the specs that could not be judged.
         """
         installed = {record.name: record for record in records}
+        self._unread = names
         virtual = _virtual(records)
         found: t.List[Lack] = []
         unjudged: t.Dict[str, None] = {}
         for record in records:
+            self._check()
             for spec in record.depends:
                 self._judge(record, spec, installed, virtual, found, unjudged, is_wanted=True)
             for spec in record.constrains:
@@ -77,6 +89,9 @@ class Consistency:
                 found.append(Lack("%s %s" % record[:2], spec, None))
             return
         other = installed.get(name)
+        if other is None and name in self._unread:
+            unjudged[spec] = None
+            return
         if other is None:
             if is_wanted:
                 found.append(Lack("%s %s" % record[:2], spec, None))
@@ -93,6 +108,10 @@ class Consistency:
         key = (text, record.name, record.version, record.build)
         if key in self._answers:
             return self._answers[key]
+        self._check()
+        if len(self._answers) > MAX_REMEMBERED:
+            self._answers.clear()
+            self._specs.clear()
         if text not in self._specs:
             try:
                 self._specs[text] = MatchSpec(text)

@@ -20,6 +20,8 @@ from ansible_collections.labfleet.conda.plugins.module_utils._discover._result i
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import Look
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import Environment
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._records import Record
+from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import ShareIsUp
+from ansible_collections.labfleet.conda.plugins.module_utils._system._shares import Shares
 
 _T = t.TypeVar("_T")
 
@@ -51,6 +53,7 @@ class Audit:
         self.policy = Policy(prepared.get("policy") or {})
         self.now: float = float(prepared.get("now") or 0)
         self.root = look.survey.root
+        self.shares = Shares(self.root)
         self.report = look.report
         self.survey = look.survey
         self.coverage: t.Dict[str, int] = {}
@@ -123,6 +126,16 @@ class Audit:
     def unknown(self, path: str, reason: str) -> None:
         """Note what a check could not see: it is told as unreadable, never as clean."""
         self.report.add(path, reason)
+
+    def within_share(self, user: t.Optional[int], path: str, look: t.Callable[[], _T]) -> t.Optional[_T]:
+        """What look() returns, if it ends within a user's share of the time; else None, which is noted."""
+        try:
+            with self.shares.of(user):
+                self.root.check_time(path)
+                return look()
+        except ShareIsUp:
+            self.unknown(path, "what user %s has is too much to judge all of it in time" % self.user(user or 0))
+            return None
 
     def memo(self, key: t.Any, make: t.Callable[[], _T]) -> _T:
         """What make() returns, made once per audit."""

@@ -10,10 +10,10 @@
 from __future__ import annotations
 
 import functools
-import shlex
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._context import Audit
+from ansible_collections.labfleet.conda.plugins.module_utils._audit._remedies import quoted
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._configuration import Configuration
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._installations import Installation
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._condarc_merge import Setting
@@ -22,7 +22,12 @@ from ansible_collections.labfleet.conda.plugins.module_utils._prefix._yaml impor
 from ansible_collections.labfleet.conda.plugins.module_utils._spec._pattern import SpecError
 from ansible_collections.labfleet.conda.plugins.module_utils._spec._version import Version, parse_version
 from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable
-from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import MASK, is_secret_name, mask_text
+from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import (
+    MASK,
+    is_secret_name,
+    mask_text,
+    on_one_line,
+)
 
 MAX_SHOWN = 300
 MAX_FILE = 256 * 1024
@@ -31,9 +36,7 @@ MAX_FILE = 256 * 1024
 def shown(value: t.Any) -> str:
     """A value from a file as it may stand in a finding: on one line, not long, without token and password."""
     text = value if isinstance(value, str) else _in_words(value)
-    if not text.isprintable():
-        text = "".join(sign if sign.isprintable() else "\\u%04x" % ord(sign) for sign in text)
-    text = mask_text(text)  # before it is cut: half a URL does not show what of it is a password
+    text = mask_text(on_one_line(text))  # before it is cut: half a URL does not show what of it is a password
     return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "..."
 
 
@@ -90,14 +93,15 @@ def to_set(origin: str, key: str, value: str) -> str:
     """How to give a setting another value where it was written."""
     if not origin.startswith("/"):
         return "Set the variable %s to %s, or take it away." % (shown(origin), value)
-    return "Type as the owner of the file: conda config --file %s --set %s %s" % (shlex.quote(origin), key, value)
+    command = quoted("conda", "config", "--file", origin, "--set", key, value)
+    return "Type as the owner of the file: " + command
 
 
 def to_remove(origin: str, key: str) -> str:
     """How to take back a setting where it was written."""
     if not origin.startswith("/"):
         return "Take the variable %s away." % shown(origin)
-    return "Type as the owner of the file: conda config --file %s --remove-key %s" % (shlex.quote(origin), key)
+    return "Type as the owner of the file: " + quoted("conda", "config", "--file", origin, "--remove-key", key)
 
 
 def origin_of(setting: Setting, key: str, text: str, audit: Audit) -> str:

@@ -134,12 +134,17 @@ class GpuHost:
             "source": found.source,
             "tables": self.table.date,
             "assumed": self._as_assumed(assumed),
-            "environments": [
-                self._entry(item)
-                for item in self._audit.environments
-                if self._stacks.get(item.prefix, Stack())[:3] != ((), (), ())
-            ],
+            "environments": [entry for entry in map(self._safe_entry, self._audit.environments) if entry is not None],
         }
+
+    def _safe_entry(self, environment: Environment) -> t.Optional[_Map]:
+        """The entry of an environment that has to do with GPUs; the rules have told of what cannot be judged."""
+        if self._stacks.get(environment.prefix, Stack())[:3] == ((), (), ()):
+            return None
+        try:
+            return self._entry(environment)
+        except Exception:  # noqa: BLE001 - one environment must not end the audit of all others
+            return None
 
     def _entry(self, environment: Environment) -> _Map:
         stack = self._stacks[environment.prefix]

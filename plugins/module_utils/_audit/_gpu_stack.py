@@ -181,9 +181,10 @@ def cuda_of_build(build: str) -> t.Optional[str]:
     """The CUDA release in a build string, or C(cpu); None where it tells neither.
 
     The forms are those of conda-forge (C(cuda129_mkl_py312_h1_303), C(cpu_generic_py312_h1_3)), of the pytorch
-    channel (C(py3.12_cuda12.4_cudnn9.1.0_0), C(py3.12_cpu_0)) and of defaults (C(gpu_cuda124py312h1_300)).
+    channel (C(py3.12_cuda12.4_cudnn9.1.0_0), C(py3.7_cuda10.1.243_cudnn7.6.3_0), C(py3.12_cpu_0)) and of defaults
+    (C(gpu_cuda124py312h1_300)).
     """
-    match = re.search(r"(?:^|_)cuda(?:(\d+\.\d+)|(\d{1,2})(\d))(?=_|py|$)", build)
+    match = re.search(r"(?:^|_)cuda(?:(\d+\.\d+)(?:\.\d+)?|(\d{1,2})(\d))(?=_|py|$)", build)
     if match:
         return match.group(1) or "%s.%s" % match.group(2, 3)
     return CPU if re.search(r"(?:^|_)cpu(?=_|$)", build) else None

@@ -137,7 +137,7 @@ def _driver(verdict: Verdict, stack: Stack, with_cuda: t.Sequence[Framework], ta
             remedy = "Update the driver to %s or newer where a program says that a feature is missing." % found.packaged
             verdict.add("env.gpu_driver", evidence, item=item, remedy=remedy, severity="low", details=details)
         elif found.answer == "unknown":
-            verdict.unknown.append("the driver that CUDA %s needs is not in the tables of %s" % (cuda, table.date))
+            verdict.unknown.append("which driver CUDA %s needs: the tables of %s do not tell" % (cuda, table.date))
     if _wanted(stack, with_cuda):
         _dropped(verdict, target, table)
 
@@ -153,7 +153,7 @@ def _driver_remedy(stack: Stack, item: str, least: str, target: Target, table: C
 
 def _install(torch: str, cuda: str) -> str:
     tag = "cu" + cuda.replace(".", "")
-    return "pip install 'torch==%s.*' --index-url https://download.pytorch.org/whl/%s" % (torch, tag)
+    return "python -m pip install 'torch==%s.*' --index-url https://download.pytorch.org/whl/%s" % (torch, tag)
 
 
 def dropped_devices(target: Target, table: CudaTable) -> t.List[t.Tuple[Device, str, int]]:
@@ -264,7 +264,8 @@ def _by_architecture(verdict: Verdict, framework: Framework, known: t.Sequence[D
         evidence = "%s has no code for %s: CUDA %s dropped it." % (words(framework), names(after), cuda.split(".")[0])
         verdict.add("env.gpu_arch", evidence, item=framework.name)
     if known and not before and not after and framework.name in ("torch", "tensorflow"):
-        verdict.unknown.append("what machine code %s holds is not in the tables of %s" % (words(framework), table.date))
+        text = "what machine code %s holds: the tables of %s do not tell"
+        verdict.unknown.append(text % (words(framework), table.date))
 
 
 def _declared(verdict: Verdict, least: str, target: Target) -> None:
@@ -299,10 +300,10 @@ def _cpu_remedy(framework: Framework, stack: Stack, target: Target, table: CudaT
     if framework.origin == "conda":
         name = {"torch": "pytorch", "jax": "jaxlib"}.get(framework.name, framework.name)
         release = table.cuda_of_driver(target.driver) if target.driver else None
-        override = "CONDA_OVERRIDE_CUDA=%s " % release if release else ""
+        override = "env CONDA_OVERRIDE_CUDA=%s " % release if release else ""
         return (
-            "The solver saw no GPU when it was made, as in an image build. Run as its owner: "
-            "%sconda install -p {subject} '%s=*=*cuda*'." % (override, name)
+            "The solver saw no GPU when it was made, as in an image build. Type: "
+            "sudo -u {user} %sconda install -p {subject} '%s=*=*cuda*'" % (override, name)
         )
     capabilities = [device.capability for device in target.devices if device.capability]
     best = table.best_wheel(capabilities, target.driver, stack.platform) if framework.name == "torch" else None
@@ -322,7 +323,7 @@ def _two_stacks(verdict: Verdict, stack: Stack) -> None:
         if len(origins) == 2:
             text = "%s is there twice: %s by conda and %s by pip, one written over the other."
             parts = (_FRAMEWORK[name], origins["conda"].version, origins["pip"].version)
-            remedy = "Keep one: pip uninstall %s in the environment, then install conda's again." % name
+            remedy = "Keep one: pip uninstall %s in the environment as {user}, then install that of conda again." % name
             verdict.add("env.gpu_two_stacks", text % parts, item=name, severity="high", remedy=remedy)
     origins = sorted({item.origin for item in stack.toolkits})
     text = ", ".join("%s %s (%s)" % (item.package, item.version, item.origin) for item in stack.toolkits)

@@ -9,16 +9,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import time
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._context import Audit
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import Environment
-from ansible_collections.labfleet.conda.plugins.module_utils._prefix._records import BadRecord, Record, parse_files
+from ansible_collections.labfleet.conda.plugins.module_utils._prefix._records import (
+    BadRecord,
+    Record,
+    load_json,
+    parse_files,
+)
 from ansible_collections.labfleet.conda.plugins.module_utils._system._directory import Directory
-from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, ShareIsUp, Unreadable
+from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable
 from ansible_collections.labfleet.conda.plugins.module_utils._system._tree import compare_sums, look_for
 
 # conda's own checks leave them out: they are made anew by whoever runs Python
@@ -26,8 +28,9 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._tree impor
 _COMPILED = (".pyc", ".pyo")
 MAX_UNKNOWN = 20
 # More than any environment has; what somebody else has put into records must not take all memory.
-MAX_NAMES = 1000000
-MIN_SHARE_SECONDS = 1.0
+MAX_NAMES = 500000
+MAX_REMEMBERED = 300000
+BATCH = 50000
 _TOO_MANY = "its records name more than %d files; the rest was not looked at"
 
 _ByDirectory = t.Dict[str, t.List[str]]
@@ -39,12 +42,6 @@ def missing_files(environment: Environment, audit: Audit) -> t.Dict[str, t.List[
 
     Raises Absent or Unreadable where the environment cannot be entered.
     """
-    with _share_of(environment, audit):
-        return _missing_files(environment, audit)
-    return {}
-
-
-def _missing_files(environment: Environment, audit: Audit) -> t.Dict[str, t.List[str]]:
     wanted: _ByDirectory = {}
     with audit.root.directory(environment.prefix) as prefix:
         records = list(_files_of_all(environment, prefix, audit))
@@ -68,14 +65,17 @@ def _missing_files(environment: Environment, audit: Audit) -> t.Dict[str, t.List
 
 def altered_files(environment: Environment, audit: Audit) -> t.List[str]:
     """The files whose SHA-256 sum is not that in their record, of records that hold sums (C(paths_version) 1)."""
-    with _share_of(environment, audit):
-        return _altered_files(environment, audit)
-    return []
-
-
-def _altered_files(environment: Environment, audit: Audit) -> t.List[str]:
     wanted: t.Dict[str, t.List[t.Tuple[str, str, t.Optional[int]]]] = {}
-    count, without = 0, 0
+    altered: t.List[str] = []
+    unknown: t.List[t.Tuple[str, str]] = []
+
+    def compare() -> None:
+        found = compare_sums(prefix, wanted)
+        altered.extend(found.altered)
+        unknown.extend(found.unknown[: MAX_UNKNOWN + 1])
+        wanted.clear()
+
+    count, without, compared = 0, 0, 0
     with audit.root.directory(environment.prefix) as prefix:
         with prefix.directory("conda-meta") as meta:
             for record in audit.records(environment):
@@ -88,27 +88,15 @@ def _altered_files(environment: Environment, audit: Audit) -> t.List[str]:
                 if count > MAX_NAMES:
                     audit.unknown(prefix.path, _TOO_MANY % MAX_NAMES)
                     break
-        found = compare_sums(prefix, wanted)
+                if count - compared > BATCH:
+                    compare()
+                    compared = count
+        compare()
     if without:
         text = "the records of %d packages hold no sums of their files, so these could not be compared"
         audit.unknown(environment.prefix, text % without)
-    _note_unknown(found.unknown, environment, audit)
-    return sorted(found.altered)
-
-
-@contextlib.contextmanager
-def _share_of(environment: Environment, audit: Audit) -> t.Iterator[None]:
-    """Let an environment that is not root's take a tenth of the time that is left, so that nobody can take it all."""
-    root, now = audit.root, time.monotonic()
-    if environment.uid != 0 and root.deadline is not None:
-        root.share_deadline = now + max(MIN_SHARE_SECONDS, (root.deadline - now) / 10)
-    try:
-        yield
-    except ShareIsUp:
-        reason = "its files are too many, or too large, for its share of the time; they were not judged"
-        audit.unknown(environment.prefix, reason)
-    finally:
-        root.share_deadline = None
+    _note_unknown(unknown, environment, audit)
+    return sorted(altered)
 
 
 def _has_files(record: Record, meta: Directory) -> bool:
@@ -137,12 +125,22 @@ def _files_of_all(environment: Environment, prefix: Directory, audit: Audit) -> 
                     yield record, _grouped(names)
                     continue
                 # Environments share their records, see RecordMemory, and these live as long as the audit does.
-                if id(record) not in known:
-                    known[id(record)] = _grouped(parse_files(record.files))
-                count += sum(len(names) for _directory, names in known[id(record)])
-                yield record, known[id(record)]
+                grouped = known.get(id(record))
+                if grouped is None:
+                    grouped = _grouped(parse_files(record.files))
+                    if _remember(grouped, audit):
+                        known[id(record)] = grouped
+                count += sum(len(names) for _directory, names in grouped)
+                yield record, grouped
             except (BadRecord, Unreadable, Absent) as error:
                 audit.unknown(meta.join(name), getattr(error, "reason", None) or str(error) or "it vanished")
+
+
+def _remember(grouped: _Grouped, audit: Audit) -> bool:
+    """Whether there is room to keep the files of one more record for other environments."""
+    total: t.List[int] = audit.memo("number of files of records", lambda: [0])
+    total[0] += sum(len(names) for _directory, names in grouped)
+    return total[0] <= MAX_REMEMBERED
 
 
 def _grouped(names: t.Iterable[str]) -> _Grouped:
@@ -157,7 +155,7 @@ def _grouped(names: t.Iterable[str]) -> _Grouped:
 def _sums(record: Record, meta: Directory, audit: Audit) -> t.Iterator[t.Tuple[str, str, t.Optional[int]]]:
     name = _record_file(record)
     try:
-        paths_data = json.loads(meta.read(name).decode("utf-8")).get("paths_data") or {}
+        paths_data = load_json(meta.read(name)).get("paths_data") or {}
         paths = paths_data.get("paths") if paths_data.get("paths_version") == 1 else None
     except (Unreadable, Absent) as error:
         audit.unknown(meta.join(name), getattr(error, "reason", "it vanished while it was read"))

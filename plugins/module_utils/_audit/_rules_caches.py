@@ -29,18 +29,23 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._mounts imp
 
 # Where conda and mamba keep the parsed indexes of channels, which their solvers load.
 _INDEX = "cache"
+# The tiers whose files are for everybody who uses an installation.
+FOR_EVERYBODY = ("system", "state", "root_prefix")
 
 
 def users_of(cache: Cache, audit: Audit) -> t.FrozenSet[str]:
     """The people whose conda uses a cache: those whose settings name it, or all, where everybody's do.
 
-    The settings of everybody for an installation in a home count for the user of that home alone.
+    The settings of everybody for an installation in a home count for the user of that home alone. Who names the cache
+    of somebody else in settings of their own counts only where they can write to it: its owner can do nothing about it.
     """
     found: t.Set[str] = set()
+    guests = _guests(cache, audit)
     for use in cache.used_by:
         user, installation = use["user"], use["installation"] or "/"
         if user is not None:
-            found.add(user)
+            if user not in guests:
+                found.add(user)
             continue
         home = home_of(audit, installation)
         if home is None:
@@ -48,6 +53,42 @@ def users_of(cache: Cache, audit: Audit) -> t.FrozenSet[str]:
         else:
             found |= {item.user or item.path for item in audit.homes if item.path == home}
     return frozenset(found)
+
+
+def _guests(cache: Cache, audit: Audit) -> t.Dict[str, str]:
+    """The users who name another's cache in files of their own, and may not write to it; and the file of each."""
+    found: t.Dict[str, str] = {}
+    for configuration in audit.configurations if cache.uid else ():
+        user, setting = configuration.user, configuration.settings.get("pkgs_dirs")
+        named = {"installation": configuration.installation.prefix, "user": user}
+        if user is None or user == audit.user(cache.uid) or setting is None or named not in cache.used_by:
+            continue
+        if setting.sources[0].tier not in FOR_EVERYBODY and not _may_write(cache, user, audit):
+            found[user] = setting.source
+    return found
+
+
+def _may_write(cache: Cache, user: str, audit: Audit) -> bool:
+    if cache.writers.everybody or user in cache.writers.users:
+        return True
+    known = audit.root.identities.find_user(user)
+    groups = audit.root.identities.groups_of(known.uid) if known else ()
+    return any(audit.group(gid) in cache.writers.groups for gid in groups)
+
+
+def _of_guests(cache: Cache, audit: Audit) -> t.Iterator[Problem]:
+    """Who uses a cache that another user fills runs what that one puts there, by their own choice."""
+    for user, path in sorted(_guests(cache, audit).items()):
+        yield Problem(
+            "%s names the package cache %s, to which its owner, user %s, can write."
+            % (path, cache.path, audit.user(cache.uid)),
+            item="pkgs_dirs: " + cache.path,
+            subject=path,
+            path=path,
+            owner=user,
+            remedy="Name a cache of your own in pkgs_dirs, such as ~/.conda/pkgs.",
+            policy="caches.shared",
+        )
 
 
 def several_writers(cache: Cache, audit: Audit) -> t.List[str]:
@@ -76,6 +117,7 @@ def _writable(cache: Cache, audit: Audit) -> t.Iterator[Problem]:
     policy = audit.policy.get("caches.shared", "read_only")
     if policy == "allow":
         return
+    yield from _of_guests(cache, audit)
     owner = audit.user(cache.uid)
     if not writers and not (cache.uid and users - {owner}):
         return
@@ -130,13 +172,14 @@ def _contention(cache: Cache, audit: Audit) -> t.Iterator[Problem]:
 def _crosses(configuration: Configuration, audit: Audit) -> t.Iterator[Problem]:
     caches = [place for place in (place_at(audit, path) for path in configuration.package_caches) if place]
     devices = {place.status.st_dev for place in caches}
+    setting = configuration.settings.get("pkgs_dirs") or configuration.settings.get("envs_dirs")
     for path in configuration.environment_directories:
         place = place_at(audit, path)
         if place is not None and caches and place.status.st_dev not in devices:
             yield Problem(
                 "The environments in %s and the package caches (%s) lie on different file systems."
                 % (place.path, listed([item.path for item in caches])),
-                subject=caches[0].path,
+                subject=setting.source if setting is not None else caches[0].path,
                 item=place.path,
                 path=place.path,
                 details={"caches": [item.path for item in caches]},
@@ -169,8 +212,9 @@ RULES = (
         title="Several users can write to a package cache",
         explanation="Hard links make a file of the cache the very file of each user's environments, so who can write to"
         " the cache changes what others run; and conda's solvers load its index files, crafted ones too.",
-        remedy="chmod -R a+rX,go-w {subject}, and set `pkgs_dirs: [{subject}, ~/.conda/pkgs]`: a shared cache that only"
-        " its owner fills, and one of their own for each user.",
+        remedy="Let pkgs_dirs name {subject} as a cache that only its owner fills, then ~/.conda/pkgs for each"
+        " user. Look at"
+        " what others have put there, and close it: sudo -u {user} chmod go-w -- {subject}",
         check=_writable,
         source="conda documentation, admin-multi-user-install; CVE-2026-9149",
     ),

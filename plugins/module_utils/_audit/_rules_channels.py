@@ -348,7 +348,7 @@ RULES = (
         title="The base environment mixes channels",
         explanation="Packages of channels that are not built for each other can break conda itself, often through"
         " openssl.",
-        remedy="Install a new base from one channel, or move what is not conda's own to an environment.",
+        remedy="Install a new base from one channel, or move what conda does not need to an environment.",
     ),
     _rule(
         "chan.mixed.env",

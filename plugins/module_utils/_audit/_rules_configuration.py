@@ -24,6 +24,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._audit._facts impor
     to_set,
     where,
 )
+from ansible_collections.labfleet.conda.plugins.module_utils._audit._remedies import quoted
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._rule import Problem, Rule
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._configuration import Configuration
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._condarc import ALIASES
@@ -113,7 +114,7 @@ def _unparsable(configuration: Configuration, audit: Audit) -> _Problems:
                 item=shown(key),
                 subject=setting.source,
                 severity="medium",
-                remedy="Give %s a value of the right kind in %s." % (shown(key), shown(setting.source)),
+                remedy="Give %s a value of the right kind in %s." % (quoted(shown(key)), quoted(setting.source)),
             )
         elif not setting.known and key not in _OTHER_KEYS:
             yield Problem(
@@ -139,7 +140,7 @@ def _required(configuration: Configuration, audit: Audit) -> _Problems:
                 found = MASK if is_secret else shown(actual)
                 text = "%s is %s (%s); the policy asks for %s."
                 values = (name, found, place_of_setting(setting), words)
-                remedy = "Set %s to %s in %s." % (name, words, shown(setting.source))
+                remedy = "Set %s to %s in %s." % (quoted(name), quoted(words), quoted(setting.source))
                 yield Problem(text % values, item=name, subject=setting.source, policy=policy, remedy=remedy)
         elif setting is not None or is_unset(configuration, key, audit):
             path = where(configuration.installation)
@@ -305,7 +306,7 @@ RULES = (
         _required,
         title="A setting is not what the policy asks for",
         explanation="The policy names settings that every configuration must have.",
-        remedy="Set {item} in /etc/conda/condarc; with #!final behind it, no user's file overrides it.",
+        remedy="Set {item} in /etc/conda/condarc; with #!final behind it, no file of a user overrides it.",
         source="the policy, settings.required",
     ),
     _rule(
@@ -335,7 +336,7 @@ RULES = (
         title="A package reports the use of conda to its maker, or handles its terms",
         explanation="These packages come with installers of Anaconda and send data on the use of conda, or ask for"
         " consent to terms of service.",
-        remedy="Ask whether that is wanted; else type as the owner: conda remove -n base {item}.",
+        remedy="Ask whether that is wanted; else type: sudo -u {user} conda remove -p {subject} {item}",
         source="Miniconda, list of packages",
     ),
 )

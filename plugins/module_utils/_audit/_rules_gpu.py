@@ -14,9 +14,11 @@ import typing as t
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._context import Audit
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._cuda_table import is_over, minor, numbers
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._gpu_truth import dropped_devices
+from ansible_collections.labfleet.conda.plugins.module_utils._audit._remedies import quoted, sudoer
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._rule import Problem, Rule
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import Environment
 from ansible_collections.labfleet.conda.plugins.module_utils._system._gpu import TOOLKIT_FILE, VERSION_FILE
+from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import shorten
 
 _Check = t.Callable[[Environment, Audit], t.Iterator[Problem]]
 
@@ -26,7 +28,9 @@ def _of_environment(rule: str) -> _Check:
 
     def check(environment: Environment, audit: Audit) -> t.Iterator[Problem]:
         for problem in audit.gpu.verdict(environment).of(rule):
-            remedy = problem.remedy and problem.remedy.replace("{subject}", environment.prefix)
+            remedy = problem.remedy and problem.remedy.replace("{subject}", quoted(environment.prefix))
+            if remedy:
+                remedy = remedy.replace("{user}", sudoer(audit.user(environment.uid)))
             yield problem._replace(remedy=remedy)
 
     return check
@@ -149,13 +153,13 @@ def _overrides(audit: Audit) -> t.Iterator[t.Tuple[str, str]]:
         value = process.variables.get("CONDA_OVERRIDE_CUDA")
         if value is not None and value not in seen and len(seen) < 10:
             seen.add(value)
-            yield "CONDA_OVERRIDE_CUDA of running processes of %s" % audit.user(process.uid), value.strip()[:50]
+            yield "CONDA_OVERRIDE_CUDA of running processes of %s" % audit.user(process.uid), shorten(value.strip(), 50)
     for configuration in audit.configurations:
         setting = configuration.settings.get("override_virtual_packages")
         told = setting.value.get("cuda") if setting and isinstance(setting.value, dict) else None
         if told is not None and setting.source not in seen:
             seen.add(setting.source)
-            yield "override_virtual_packages in %s" % setting.source, str(told).strip()[:50]
+            yield "override_virtual_packages in %s" % setting.source, shorten(str(told).strip(), 50)
 
 
 def _rule(name: str, severity: str, scope: str, check: t.Callable[..., t.Any], **texts: str) -> Rule:

@@ -39,8 +39,8 @@ _LOOKED_AT = ("", "bin", "condabin", "lib", "conda-meta")
 
 
 def _missing_dependencies(environment: Environment, audit: Audit) -> t.Iterator[Problem]:
-    consistency = audit.memo("consistency", Consistency)
-    lacks, unjudged = consistency.lacks(audit.records(environment))
+    consistency = audit.memo("consistency", lambda: Consistency(lambda: audit.root.check_time(audit.root.current)))
+    lacks, unjudged = consistency.lacks(audit.records(environment), {item.name for item in environment.records or ()})
     if unjudged:
         text = "%d dependencies of its packages could not be judged: %s"
         audit.unknown(environment.prefix, text % (len(unjudged), shown(listed(unjudged, 3))))
@@ -225,7 +225,7 @@ RULES = (
         title="Dependencies are missing or do not fit",
         explanation="A package depends on another that is not there, or on another version, so it may fail when it is"
         " used. Dependencies on the running system (such as __glibc and __cuda) are not judged here.",
-        remedy="As {user}, let conda repair it: conda install -p {subject} with the names of the packages.",
+        remedy="Let conda repair it, with the names of the packages: sudo -u {user} conda install -p {subject} NAME",
         check=_missing_dependencies,
         source="conda/plugins/subcommands/doctor, consistency",
     ),
@@ -237,7 +237,7 @@ RULES = (
         title="Files of installed packages are missing",
         explanation="The records name files that are not there, so what needs them fails. Compiled Python files do not"
         " count, and a link to nothing counts as missing.",
-        remedy="As {user}, reinstall the packages: conda install -p {subject} --force-reinstall with their names.",
+        remedy="Reinstall the packages by name: sudo -u {user} conda install -p {subject} --force-reinstall NAME",
         check=_missing,
         source="conda/plugins/subcommands/doctor, missing files",
         needs=("files",),
@@ -250,8 +250,8 @@ RULES = (
         title="Files of installed packages were altered",
         explanation="Their content is not what the package brought. Somebody has edited them, another installer has"
         " replaced them, or the disk has damaged them.",
-        remedy="Look at the files; as {user}, reinstall the packages: conda install -p {subject} --force-reinstall with"
-        " their names.",
+        remedy="Look at the files; reinstall the packages by name: sudo -u {user} conda install -p {subject}"
+        " --force-reinstall NAME",
         check=_altered,
         source="conda/plugins/subcommands/doctor, altered files",
         needs=("hashes",),
@@ -288,7 +288,7 @@ RULES = (
         title="An environment has lost its history",
         explanation="conda takes a directory without conda-meta/history for no environment, and refuses to list or"
         " change it. Some versions remove the file when a change fails.",
-        remedy="As {user}: touch {subject}/conda-meta/history, or better, put back a copy of the file.",
+        remedy="Put back a copy of the file, or: sudo -u {user} touch -- {subject}/conda-meta/history",
         check=_suspect,
         source="CEP 32; conda issue 16473",
     ),
@@ -300,7 +300,8 @@ RULES = (
         title="The history and the installed packages differ",
         explanation="Revisions and the specs that somebody asked for are taken from the history, so an update or a"
         " rollback may do something unexpected.",
-        remedy="Look at conda list -p {subject} --revisions; install what is missing, or take what is not wanted away.",
+        remedy="Look at: sudo -u {user} conda list -p {subject} --revisions ; install what is missing, or take what"
+        " is not wanted away.",
         check=_history_drift,
         source="conda/history.py",
     ),

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._channel_use import known_place, origins
@@ -29,6 +30,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environmen
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._yaml import Node, YamlError, read_yaml
 
 MAX_TEXTS = 5000
+_OPEN_LINE = re.compile(rb"^(?:http|ftp)://[^\n]*", re.MULTILINE)
 MAX_URLS_FILE = 32 * 1024 * 1024
 _OPEN = ("http", "ftp")
 _URL_SETTINGS = (
@@ -124,12 +126,14 @@ def _http_cached(cache: Cache, audit: Audit) -> _Problems:
     if b"http://" not in data and b"ftp://" not in data:
         return
     counts: t.Dict[bytes, int] = {}
-    for line in data.split(b"\n"):
-        if line.startswith((b"http://", b"ftp://")):
-            start = line.rpartition(b"/")[0]
-            counts[start] = counts.get(start, 0) + 1
+    for match in _OPEN_LINE.finditer(data):  # one at a time: there can be millions
+        start = match.group().rpartition(b"/")[0]
+        if start not in counts and len(counts) >= MAX_TEXTS:
+            audit.unknown(path, "it names more than %d places without encryption" % MAX_TEXTS)
+            break
+        counts[start] = counts.get(start, 0) + 1
     found: t.Dict[str, int] = {}
-    for start, count in list(counts.items())[:MAX_TEXTS]:
+    for start, count in counts.items():
         place = known_place(start.decode("utf-8", "replace"), audit)
         if place is not None:
             url = "%s://%s" % (place.scheme, shown(place.key))

@@ -154,7 +154,8 @@ RULES = (
         title="pip has put packages over those of conda",
         explanation="Two installers own the same project: conda's record names files that pip has replaced, and the"
         " next update by either can leave a mixture of both.",
-        remedy="As {user}, keep one of the two: uninstall with pip and let conda reinstall, or remove conda's package.",
+        remedy="As {user}, keep one of the two: uninstall with pip and let conda reinstall, or remove the package"
+        " of conda.",
         check=_environment_over_conda,
         source="conda_build/post.py (INSTALLER), PEP 376",
     ),

@@ -16,6 +16,7 @@ import typing as t
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._context import Audit
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._facts import listed
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._inside import (
+    Several,
     code_directories,
     inside,
     unowned_scripts,
@@ -29,6 +30,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._audit._places impo
     places_above,
     shared_groups,
 )
+from ansible_collections.labfleet.conda.plugins.module_utils._audit._remedies import as_user, quoted
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._rule import Problem, Rule
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._homes import Home
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._places import (
@@ -86,13 +88,14 @@ def _everybody(audit: Audit, place: Place, subject: str, item: t.Optional[str]) 
         seen += " and replace those of others"
     if not can_pass(audit, place.path):
         severity, seen = "low", seen + "; at present a directory above it keeps everybody out"
-    remedy = "chmod o-w %s" % place.path
+    remedy = as_user(audit.user(place.status.st_uid), "chmod", "o-w", "--", place.path)
     return Problem(seen + ".", item=item, subject=subject, path=place.path, severity=severity, remedy=remedy)
 
 
 def _world_writable_files(environment: Environment, audit: Audit) -> t.Iterator[Problem]:
     found = inside(environment, audit).writable
     if found.count:
+        owner = audit.user(environment.uid)
         passable = can_pass(audit, environment.prefix) and environment.mode & 0o001
         yield Problem(
             "Everybody can write to %d files that users of the environment run: %s.%s"
@@ -102,15 +105,27 @@ def _world_writable_files(environment: Environment, audit: Audit) -> t.Iterator[
                 "" if passable else " At present a directory above them keeps everybody out.",
             ),
             severity=None if passable else "low",
+            remedy=as_user(owner, "chmod", "o-w", "--", *[environment.prefix + "/" + name for name in found.names[:5]])
+            + ("  # and %d more" % (found.count - 5) if found.count > 5 else ""),
             details={"count": found.count, "files": found.names},
         )
+
+
+def _of_others(environment: Environment, user: str, owner: str, found: Several) -> str:
+    """What to do about files of another user: root gives away, or takes, single ones only, and follows no link."""
+    if environment.uid != 0:
+        text = "Look at what they are; then let %s make the environment anew, and remove %s"
+        return text % (quoted(owner), quoted(environment.prefix))
+    paths = [environment.prefix + "/" + name for name in found.names[:5]]
+    return "Look at what was changed. Then: " + as_user("root", "chown", "-h", "--from=" + user, owner, "--", *paths)
 
 
 def _group_writable(environment: Environment, audit: Audit) -> t.Iterator[Problem]:
     allowed = audit.policy.get("permissions.writer_groups", [])
     by_who: t.Dict[str, t.List[str]] = {}
     setgid: t.List[str] = []
-    for name, place in _directories(environment, audit):
+    places = list(_directories(environment, audit))
+    for name, place in places:
         groups = [group for group in shared_groups(audit, place) if group not in allowed]
         owner = audit.user(place.status.st_uid)
         who = ["group " + group for group in groups]
@@ -123,7 +138,12 @@ def _group_writable(environment: Environment, audit: Audit) -> t.Iterator[Proble
         seen = "The %s can write to %d directories of the environment: %s." % (writer, len(names), listed(names))
         if setgid and writer.startswith("group "):
             seen += " The setgid bit hands the group on to what is made there (conda makes directories with mode 2775)."
-        yield Problem(seen, item=writer, policy="permissions.writer_groups", details={"directories": names})
+        paths = [place.path for name, place in places if name in names]
+        remedy = as_user(audit.user(environment.uid), "chmod", "g-w", "--", *paths)
+        remedy = "Name the group in permissions.writer_groups of the policy, or take the right away: " + remedy
+        yield Problem(
+            seen, item=writer, policy="permissions.writer_groups", remedy=remedy, details={"directories": names}
+        )
 
 
 def _owner(environment: Environment, audit: Audit) -> t.Iterator[Problem]:
@@ -137,7 +157,8 @@ def _owner(environment: Environment, audit: Audit) -> t.Iterator[Problem]:
             "%s belongs to user %s; the policy wants it to be user %s's." % (environment.prefix, owner, expected),
             item="owner",
             policy="permissions.base_owner",
-            remedy="chown -R %s %s, once you know why it is %s's." % (expected, environment.prefix, owner),
+            remedy="Make it anew as %s: what %s could write is not to be trusted, nor given away as it is."
+            % (expected, owner),
         )
     if audit.options.integrity == "none":
         return
@@ -149,7 +170,7 @@ def _owner(environment: Environment, audit: Audit) -> t.Iterator[Problem]:
             % (found.count, user, owner, listed(found.names[:5]), danger),
             item="entries of " + user,
             severity="high" if uid != 0 else None,
-            remedy="chown -R %s %s, after a look at what was changed." % (owner, environment.prefix),
+            remedy=_of_others(environment, user, owner, found),
             details={"count": found.count, "entries": found.names},
         )
 
@@ -164,6 +185,8 @@ def _root_owned(home: Home, audit: Audit) -> t.Iterator[Problem]:
         try:
             parent, _slash, last = (home.path + "/" + name).rpartition("/")
             with audit.root.directory(parent) as directory:
+                if directory.path != parent:
+                    continue  # a link leads elsewhere, where it may well belong to somebody else
                 uid = directory.child_status(last).st_uid
         except Absent:
             continue
@@ -176,7 +199,8 @@ def _root_owned(home: Home, audit: Audit) -> t.Iterator[Problem]:
                 "%s belongs to user %s, not to %s." % (path, audit.user(uid), audit.user(home.uid)),
                 item=name,
                 path=path,
-                remedy="chown -R %s %s" % (audit.user(home.uid), path),
+                remedy="Move it aside and take over what is needed: "
+                + as_user(audit.user(home.uid), "mv", "--", path, path + ".not-mine"),
             )
 
 
@@ -270,7 +294,7 @@ RULES = (
         title="Everybody can write to a directory of an environment",
         explanation="Whoever can write to a prefix, or to a directory above it, decides what its users run. Base"
         " environments become so by an installer that ran with a careless umask.",
-        remedy="Take the right away: chmod -R o-w {subject} (symbolic links are left as they are).",
+        remedy="Take the right away, as the owner of each directory: sudo -u {user} chmod o-w -- {subject}",
         check=_world_writable,
         source="CVE-2023-35845",
     ),
@@ -282,7 +306,7 @@ RULES = (
         title="Everybody can write to programs of an environment",
         explanation="Whoever can write to a program or an activation script decides what its users run. A file that is"
         " hard-linked to a package cache is changed in all environments at once.",
-        remedy="Take the right away: chmod -R o-w {subject} (symbolic links are left as they are).",
+        remedy="Take the right away, as the owner of each directory: sudo -u {user} chmod o-w -- {subject}",
         check=_world_writable_files,
         source="CVE-2023-35845",
         needs=("files",),
@@ -295,8 +319,9 @@ RULES = (
         title="A group, or a user of an access control list, can write to an environment",
         explanation="Each member of the group decides what all users of the environment run. A group that holds only"
         " the owner is none, and the policy names those that may.",
-        remedy="chmod -R g-w {subject} (setfacl -R -x for an access control list), or name the group in"
-        " permissions.writer_groups of the policy.",
+        remedy="Name the group in permissions.writer_groups of the policy, or take the right away (setfacl -x for"
+        " an access"
+        " control list): sudo -u {user} chmod g-w -- {subject}",
         check=_group_writable,
         source="conda/gateways/disk/create.py",
     ),
@@ -308,7 +333,7 @@ RULES = (
         title="An environment, or a part of it, belongs to another user than it should",
         explanation="Files of another user can be changed by that user. Files of root in a user's environment come from"
         " conda or pip run by sudo, and make each later change fail.",
-        remedy="chown -R the environment to its owner, once you know how this came about.",
+        remedy="Find out how this came about; then make the environment anew as who should own it.",
         check=_owner,
         source="conda documentation, admin-multi-user-install",
     ),
@@ -320,7 +345,7 @@ RULES = (
         title="A directory of conda in a home belongs to another user",
         explanation="sudo with the user's home, or an installer run as root, leaves such directories; conda cannot"
         " write there when the user runs it.",
-        remedy="Give it back to the user (chown -R), and run conda in a home as its user only.",
+        remedy="Let the user move it aside, and run conda in a home as its user only.",
         check=_root_owned,
         source="conda/core/package_cache_data.py",
     ),

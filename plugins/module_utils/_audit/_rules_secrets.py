@@ -9,13 +9,19 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._context import Audit
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._facts import listed
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._inside import unowned_scripts
-from ansible_collections.labfleet.conda.plugins.module_utils._audit._places import names_in, opened, statuses_in
+from ansible_collections.labfleet.conda.plugins.module_utils._audit._places import (
+    names_in,
+    opened,
+    place_at,
+    statuses_in,
+)
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._rule import Problem, Rule
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._secret_texts import (
     json_of,
@@ -85,7 +91,13 @@ def _names_there(audit: Audit, holder: str) -> t.Iterable[str]:
 
 def _in_settings(_subject: Audit, audit: Audit) -> t.Iterator[Problem]:
     for path in _settings_files(audit):
-        yield from line_problems(audit, path, "high", keyed=True, harmless=_NO_SECRETS, subject=path)
+        holder = place_at(audit, path.rpartition("/")[0] or "/")
+        look = functools.partial(_in_file, path, audit)
+        yield from audit.within_share(holder.status.st_uid if holder else 0, path, look) or ()
+
+
+def _in_file(path: str, audit: Audit) -> t.List[Problem]:
+    return list(line_problems(audit, path, "high", keyed=True, harmless=_NO_SECRETS, subject=path))
 
 
 def _kind_of_record(record: Record) -> t.Optional[str]:
@@ -235,9 +247,8 @@ RULES = (
         title="Records of packages hold a token or password",
         explanation="conda before 24.7 and mamba write the URL of a package with its token into the record, where it"
         " stays as long as the package is installed.",
-        remedy="Update conda, then reinstall the packages (`conda install -p {subject} --force-reinstall NAME`)."
-        + _MOVE
-        + ".",
+        remedy="Update conda, then reinstall the packages as its owner: sudo -u {user} conda install -p"
+        " {subject} --force-reinstall NAME ." + _MOVE + ".",
         check=_in_records,
         source="CEP 34; conda issue 5955",
     ),
@@ -272,8 +283,8 @@ RULES = (
         title="The variables of an environment hold secrets",
         explanation="What `conda env config vars set` and scripts of activate.d set is in the environment of everybody"
         " who activates it, and in files that all its users can read.",
-        remedy="Take them out with `conda env config vars unset NAME -p {subject}`, or edit {path}; keep secrets in a"
-        " file of mode 0600 in the home of who needs them.",
+        remedy="Take them out with sudo -u {user} conda env config vars unset NAME -p {subject} , or edit {path};"
+        " keep secrets in a file of mode 0600 in the home of who needs them.",
         check=_in_variables,
         source="CEP 32; conda/core/prefix_data.py",
     ),
@@ -296,7 +307,8 @@ RULES = (
         scope="home",
         title="The file of a login token has another mode than 0600",
         explanation="Who can read the file is the user, for the server that has issued the token.",
-        remedy="Close it: chmod 600 {path}. If others could read it, revoke the token and log in anew.",
+        remedy="If others could read it, revoke the token and log in anew. Close it: sudo -u {user} chmod 600"
+        " -- {path}",
         check=_token_file_modes,
         source="conda/gateways/anaconda_client.py",
     ),

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._context import Audit
@@ -89,7 +90,7 @@ def _growth(cache: Cache, audit: Audit) -> t.Iterator[Problem]:
 def _duplicates(_subject: Audit, audit: Audit) -> t.Iterator[Problem]:
     where: t.Dict[str, _Found] = {}
     for cache in audit.caches:
-        found = contents(audit, cache)
+        found = audit.within_share(cache.uid, cache.path, functools.partial(contents, audit, cache))
         for name, package in found.packages.items() if found else ():
             where.setdefault(name, []).append((cache, t.cast(Contents, found), package))
     wasted: t.List[t.Tuple[int, int, str]] = []
@@ -209,7 +210,7 @@ RULES = (
         title="What a package cache takes",
         explanation="Files that environments share by hard links cost nothing more; all others would be free without"
         " the cache. A size above the policy's limit is worse than a note.",
-        remedy="conda clean --all, as user {user}; it leaves what environments share by hard links in place.",
+        remedy="sudo -u {user} conda clean --all ; it leaves what environments share by hard links in place.",
         check=_size,
         source="conda issues 3177, 7597",
         needs=("storage",),
@@ -221,7 +222,7 @@ RULES = (
         scope="cache",
         title="A package cache holds much that no environment uses",
         explanation="conda never removes old packages and archives from a cache by itself.",
-        remedy="conda clean --all, as user {user} and at a time when that user runs no conda.",
+        remedy="sudo -u {user} conda clean --all , at a time when that user runs no conda.",
         check=_growth,
         source="conda issues 3177, 7597",
         needs=("storage",),
@@ -247,8 +248,8 @@ RULES = (
         title="Packages were copied in place of linked",
         explanation="An environment that was copied, moved from another file system or restored from a backup has lost"
         " its hard links, and takes the space of each package once more.",
-        remedy="Make the environment anew from its explicit list: conda list -p {subject} --explicit > list.txt; conda"
-        " create -p NEW --file list.txt (which leaves out what pip installed)",
+        remedy="Make the environment anew from its explicit list, as {user}: conda list -p {subject} --explicit >"
+        " list.txt; conda create -p NEW --file list.txt (which leaves out what pip installed)",
         check=_copied,
         source="conda documentation, disk usage and hard links",
         needs=("storage",),

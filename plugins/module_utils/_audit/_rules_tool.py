@@ -249,7 +249,7 @@ RULES = (
         title="conda is older than the newest series",
         explanation="Only the latest release of conda gets fixes, those of security faults included; nothing is"
         " brought back to older ones.",
-        remedy="Type as its owner: conda update -n base conda (conda self update from 26.7 on).",
+        remedy="From 26.7 on conda self update does it; before: sudo -u {user} conda update -p {subject} conda",
     ),
     _rule(
         "tool.below_minimum",
@@ -270,8 +270,8 @@ RULES = (
         title="mamba 1 is installed",
         explanation="mamba 1 gets fixes of security faults at most; mamba 2 is another program with the commands of"
         " micromamba.",
-        remedy="Type as its owner: conda install -n base 'mamba>=2', or remove mamba where conda with the libmamba"
-        " solver does.",
+        remedy="Remove mamba where conda with the libmamba solver does, or: sudo -u {user} conda install -p {subject}"
+        " 'mamba>=2'",
     ),
     _rule(
         "tool.micromamba.old",
@@ -282,7 +282,7 @@ RULES = (
         title="micromamba is older than the newest series",
         explanation="micromamba holds its libraries for transport and archives in itself, so their faults are mended"
         " only by a newer micromamba.",
-        remedy="Type as its owner: micromamba self-update, or replace the program {path}.",
+        remedy="Replace the program {path} , or: sudo -u {user} micromamba self-update",
     ),
     _rule(
         "tool.mambaforge",
@@ -322,7 +322,7 @@ RULES = (
         "conda, CHANGELOG.md 23.10.0",
         title="The package of the solver in use is missing",
         explanation="conda cannot install, update or remove anything without the package of the solver that it uses.",
-        remedy="Type as the owner: CONDA_SOLVER=classic conda install -n base {item}.",
+        remedy="Type: sudo -u {user} env CONDA_SOLVER=classic conda install -p {subject} {item}",
     ),
     _rule(
         "solver.plugin.mismatch",
@@ -333,7 +333,8 @@ RULES = (
         title="The packages of the solver do not fit together",
         explanation="libmambapy works only with the libmamba it was built with, and some releases of the solver are"
         " known to fail; then conda cannot mend itself.",
-        remedy="Type as the owner: conda install -n base --force-reinstall conda-libmamba-solver libmambapy libmamba.",
+        remedy="Type: sudo -u {user} conda install -p {subject} --force-reinstall conda-libmamba-solver libmambapy"
+        " libmamba",
     ),
     _rule(
         "solver.libmamba.key_dropped",
@@ -365,7 +366,7 @@ RULES = (
         "CEP 22",
         title="A tool that ignores the frozen mark is in a frozen base",
         explanation="mamba and micromamba do not heed the mark of CEP 22, so a base that looks protected is not.",
-        remedy="Type as the owner: conda remove -n base {item} --override-frozen, or keep users from writing to it.",
+        remedy="Keep users from writing to it, or: sudo -u {user} conda remove -p {subject} {item} --override-frozen",
     ),
 )
 

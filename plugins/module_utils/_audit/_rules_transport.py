@@ -17,6 +17,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._audit._facts impor
     is_conda,
     is_unset,
     listed,
+    origin_of,
     own_files,
     place_of_setting,
     read_small,
@@ -26,6 +27,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._audit._facts impor
     version,
     where,
 )
+from ansible_collections.labfleet.conda.plugins.module_utils._audit._remedies import quoted
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._rule import Problem, Rule
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._configuration import Configuration
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._homes import Home
@@ -50,15 +52,16 @@ def _not_verified(configuration: Configuration, audit: Audit) -> _Problems:
             "ssl_verify is %s (%s)." % (shown(setting.value), place_of_setting(setting)),
             item="ssl_verify",
             subject=setting.source,
-            remedy=to_set(setting.source, "ssl_verify", "true") + " For a certificate of your own, give its path.",
+            remedy="For a certificate of your own, give its path. " + to_set(setting.source, "ssl_verify", "true"),
         )
     for key in ("channel_settings", "mirrored_channels"):
         setting = setting_of(configuration, key, audit)
         if setting is not None:
             for name in _unverified(setting.value, ""):
+                origin = origin_of(setting, key, name, audit)
                 text = "%s switches the check of certificates off for %s in %s."
-                values = (in_words(setting.source), shown(name), key)
-                yield Problem(text % values, item="%s: %s" % (key, shown(name)), subject=setting.source)
+                values = (in_words(origin), shown(name), key)
+                yield Problem(text % values, item="%s: %s" % (key, shown(name)), subject=origin)
 
 
 def _unverified(value: t.Any, name: str) -> t.Iterator[str]:
@@ -160,10 +163,8 @@ def _bundle_at(path: str, key: str, origin: str, place: str, audit: Audit) -> _P
     if age > OLD_BUNDLE_DAYS * 86400:
         text = "%s is %s (%s), which was not changed for more than %d days."
         values = (key, shown(path), place, OLD_BUNDLE_DAYS)
-        remedy = "See to it that the certificates in {path} are renewed, or let ssl_verify be truststore."
-        yield Problem(
-            text % values, item=key, subject=origin, path=path, severity="low", remedy=remedy.replace("{path}", path)
-        )
+        remedy = "See to it that the certificates in %s are renewed, or let ssl_verify be truststore." % quoted(path)
+        yield Problem(text % values, item=key, subject=origin, path=path, severity="low", remedy=remedy)
 
 
 def _no_truststore(configuration: Configuration, setting: Setting) -> _Problems:

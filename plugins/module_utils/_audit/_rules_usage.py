@@ -180,8 +180,8 @@ RULES = (
         scope="environment",
         title="No user's list of environments names an environment",
         explanation="conda env list does not show it, so nobody updates or removes it.",
-        remedy="Add its path to ~/.conda/environments.txt of who uses it, or remove it (conda env remove -p"
-        " {subject}).",
+        remedy="Add its path to ~/.conda/environments.txt of who uses it, or remove it: sudo -u {user} conda env"
+        " remove -p {subject}",
         check=_unregistered,
         source="conda/core/envs_manager.py",
     ),
@@ -203,7 +203,7 @@ RULES = (
         scope="environment",
         title="The owner of an environment has departed",
         explanation="Nobody updates it, and the next user to be given the number of its owner owns it.",
-        remedy="Ask who still uses {subject}; then give it to them (chown -R), or archive and remove it.",
+        remedy="Ask who still uses {subject} and let them make their own; then archive and remove it.",
         check=_orphan,
         source="conda documentation, admin-multi-user-install",
     ),
@@ -214,8 +214,8 @@ RULES = (
         scope="environment",
         title="An environment shows no sign of use",
         explanation="It takes space, and its packages get older without anybody to notice.",
-        remedy="Ask {user}; then keep its list (conda list -p {subject} --explicit) and remove it (conda env remove -p"
-        " {subject}).",
+        remedy="Ask {user}; then keep its list (sudo -u {user} conda list -p {subject} --explicit )"
+        " and remove it: sudo -u {user} conda env remove -p {subject}",
         check=_unused,
         source="conda/core/envs_manager.py; mount(8), relatime",
     ),

@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 import typing as t
 
@@ -21,6 +20,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._audit._advisories 
     pypi_names,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._context import Audit
+from ansible_collections.labfleet.conda.plugins.module_utils._audit._remedies import as_user, quoted
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._rule import Problem, Rule
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._installations import Installation
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import Environment
@@ -165,9 +165,8 @@ def _problem(package: _Package, verdict: Verdict, ids: t.List[str], advisories: 
 def _conda_remedy(owner: str, prefix: str, name: str, fixed: t.Optional[str]) -> str:
     """What mends a package, by whom the environment belongs to: never by root in what a user can write."""
     if fixed is None:
-        return "No version of %s is known that mends it; see the advisories for what to do meanwhile." % name
-    command = "conda install --prefix %s %s" % (shlex.quote(prefix), shlex.quote("%s>=%s" % (name, fixed)))
-    return "As %s, run: %s" % (owner, command)
+        return "No version of %s is known that mends it; see the advisories for what to do meanwhile." % quoted(name)
+    return "Type: " + as_user(owner, "conda", "install", "--prefix", prefix, "%s>=%s" % (name, fixed))
 
 
 def _vulnerable_tools(installation: Installation, audit: Audit) -> t.Iterator[Problem]:
@@ -190,7 +189,7 @@ def _vulnerable_tools(installation: Installation, audit: Audit) -> t.Iterator[Pr
 def _tool_remedy(owner: str, installation: Installation, name: str, fixed: t.Optional[str]) -> str:
     if fixed is None or installation.environment is not None:
         return _conda_remedy(owner, installation.prefix or "/", name, fixed)
-    return "Replace %s by version %s or newer." % (installation.program or name, fixed)
+    return "Replace %s by version %s or newer." % (quoted(installation.program or name), fixed)
 
 
 def _compromised_trust(environment: Environment, audit: Audit) -> t.Iterator[Problem]:
@@ -207,9 +206,8 @@ def _compromised_trust(environment: Environment, audit: Audit) -> t.Iterator[Pro
         first = _TRUST[name]
         remedy = _conda_remedy(audit.user(environment.uid), environment.prefix, name, first)
         if ecosystem == "PyPI":
-            python = shlex.quote(environment.prefix + "/bin/python")
-            owner = audit.user(environment.uid)
-            remedy = "As %s, run: %s -m pip install '%s>=%s'" % (owner, python, name, first)
+            words = ("-m", "pip", "install", "%s>=%s" % (name, first))
+            remedy = "Type: " + as_user(audit.user(environment.uid), environment.prefix + "/bin/python", *words)
         yield Problem(
             "%s %s still trusts authorities whose keys leaked; %s is the first that does not." % (name, version, first),
             item=name if ecosystem == "conda" else name + " (pip)",

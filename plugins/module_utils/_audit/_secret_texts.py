@@ -168,7 +168,7 @@ def secret_problem(
     except (Absent, Unreadable) as error:
         audit.unknown(path, getattr(error, "reason", "it vanished while it was looked at"))
         return Problem(seen, item=item, subject=subject, path=path)
-    owner = audit.user(uid)
+    owner, holder = audit.user(uid), _owner_of_entry(audit, path)
     who = ["everybody"] if readers.everybody else ["user " + name for name in readers.users]
     who += [] if readers.everybody else ["group " + name for name in readers.groups]
     may = "can be read by " + ", ".join(who) if who else "can be read by its owner and root only"
@@ -179,8 +179,18 @@ def secret_problem(
         path=path,
         severity=raised(severity) if readers.are_others else severity,
         details={"mode": "%04o" % mode, "readers": who},
-        owner=owner,
+        owner=owner if holder is None else audit.user(holder),
     )
+
+
+def _owner_of_entry(audit: Audit, path: str) -> t.Optional[int]:
+    """Whose the entry at a path is: of a link, who made it, not the owner of what it leads to."""
+    parent, _slash, name = path.rpartition("/")
+    try:
+        with audit.root.directory(parent or "/") as directory:
+            return directory.child_status(name).st_uid
+    except (Absent, Unreadable):
+        return None
 
 
 def raised(severity: str) -> str:

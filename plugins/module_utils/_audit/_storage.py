@@ -22,7 +22,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._errors imp
 
 _BLOCK = 512  # the unit of st_blocks (stat(2))
 MAX_LEVELS = 60
-MAX_CHILDREN = 1000000
+MAX_CHILDREN = 100000
 SAMPLES = 4
 _ARCHIVES = (".conda", ".tar.bz2")
 _UNFINISHED = (".partial", ".trash", ".c~")

@@ -69,7 +69,9 @@ class Configurations:
             found = self._done[installation.prefix] = [everybody]
             self._follow(installation, everybody, None)
             for home in filter(self._may_have_settings, self._homes_for(installation)):
-                self._survey.with_share(home.path, functools.partial(self._add_own, installation, home, found))
+                self._survey.with_share(
+                    home.path, functools.partial(self._add_own, installation, home, found), "settings of "
+                )
 
     def _add_own(self, installation: Installation, home: Home, found: t.List[Configuration]) -> None:
         own = self._configure(installation, home)

@@ -14,12 +14,12 @@ ones (by the command that made them, by their envs directory), until nothing new
 from __future__ import annotations
 
 import os
-import time
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._discover import _places as places
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._homes import Home, find_homes
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._programs import Program, examine_program
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._search import search
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._texts import (
     mentions_in,
     read_text,
@@ -38,10 +38,11 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._processes 
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._system._report import Report
 from ansible_collections.labfleet.conda.plugins.module_utils._system._root import Root
+from ansible_collections.labfleet.conda.plugins.module_utils._system._shares import Shares
 
 MAX_REGISTRY_LINES = 20000
 MAX_ENVIRONMENTS_OF_A_USER = 2000
-MIN_SHARE_SECONDS = 1.0
+_SHARE = "only a part was looked at: it holds or names too much for its share of the time"
 _Identity = t.Tuple[int, int]
 
 
@@ -85,6 +86,9 @@ class Survey:
         self.registered: t.Dict[str, t.List[str]] = {}
         self.processes: t.List[Process] = []
         self._owned: t.Dict[int, int] = {}
+        self.shares = Shares(root)
+        self._is_last = False
+        self._late: t.Dict[int, t.List[t.Tuple[str, str]]] = {}
         self._seen: t.Set[t.Tuple[str, str]] = set()
         self._work: t.List[t.Tuple[str, str, str]] = []
 
@@ -101,24 +105,36 @@ class Survey:
         self.drain()
         self._look_at_processes()
         for path in self.search_paths:
-            self._search(path)
+            search(self, path)
         self.drain()
         self.homes = find_homes(self.root, self.report, self.users, {process.uid for process in self.processes})
         for home in self.homes:
             self.with_share(home.path, lambda home=home: self._look_at_home(home))  # type: ignore[misc]
+        self._look_again()
 
-    def with_share(self, path: str, look: t.Callable[[], None]) -> None:
-        """Look at what belongs to one home, and drain the work list, within a tenth of the time that is left."""
-        now = time.monotonic()
-        self.root.share_deadline = now + max(MIN_SHARE_SECONDS, ((self.root.deadline or now) - now) / 10)
+    def _look_again(self) -> None:
+        """What was put off for the share of its owner, with the time that is left when everybody had theirs."""
+        late, self._late, self._is_last = self._late, {}, True
+        for number, put_off in enumerate(late.values()):
+            self._seen -= {("prefix", path) for path, _found_by in put_off}
+            self._work += [("prefix", path, found_by) for path, found_by in put_off]
+            try:
+                with self.shares.lasting(self.shares.seconds_for(len(late) - number)):
+                    self.drain()
+            except ShareIsUp:
+                self._work.clear()
+                self.report.add(put_off[0][0], _SHARE)
+        self._is_last = False
+
+    def with_share(self, path: str, look: t.Callable[[], None], what: str = "") -> None:
+        """Look at what belongs to one home, and drain the work list, within its share for looks of one kind (what)."""
         try:
-            look()
-            self.drain()
+            with self.shares.of(what + path):
+                look()
+                self.drain()
         except ShareIsUp:
             self._work.clear()
-            self.report.add(path, "only a part was looked at: it holds or names too much for its share of the time")
-        finally:
-            self.root.share_deadline = None
+            self.report.add(path, _SHARE)
 
     def add(self, kind: str, path: str, found_by: str) -> None:
         """Put a path on the work list: a prefix, mamba_root, environments, cache, program or pixi_home."""
@@ -205,7 +221,13 @@ class Survey:
                 self.report.add(prefix.path, "its owner has more than %d environments" % MAX_ENVIRONMENTS_OF_A_USER)
                 return None
             try:
-                found = self._read(prefix, report=self.report)
+                with self.shares.of(0 if self._is_last else status.st_uid):
+                    found = self._read(prefix, report=self.report)
+            except ShareIsUp:
+                if self.root.share_deadline is None:
+                    self._late.setdefault(status.st_uid, []).append((prefix.path, found_by))
+                    return None
+                raise
             except Absent:
                 return None
             except Unreadable as error:
@@ -373,28 +395,6 @@ class Survey:
     def _add_variable(self, name: str, value: str, found_by: str) -> None:
         for mention in places.variable_mentions(name, value):
             self.add(mention.kind, mention.path, found_by)
-
-    def _search(self, path: str) -> None:
-        """Search a directory, some levels deep, for environments and programs; links are not followed."""
-        level = [os.path.normpath(path)]
-        for remaining in range(self.depth, -1, -1):
-            following: t.List[str] = []
-            for place in level:
-                try:
-                    with self.root.directory(place) as directory:
-                        if self.take(directory, "search path " + path) is not None or not remaining:
-                            continue
-                        for name, kind in directory.entries():
-                            if kind == "directory":
-                                following.append(directory.join(name))
-                            elif name in places.PROGRAMS:
-                                self.add("program", directory.join(name), "search path " + path)
-                except Absent:
-                    if place == os.path.normpath(path):
-                        self.report.add(place, "no such directory, though it is a search path")
-                except Unreadable as error:
-                    self.report.add_error(error)
-            level = following
 
 
 __all__ = ("Survey",)

@@ -24,16 +24,19 @@ from ansible_collections.labfleet.conda.plugins.module_utils._prefix._pip import
     parse_installer,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._records import (
+    TOO_MUCH,
     BadRecord,
     Record,
     RecordMemory,
     RecordName,
+    TooMuch,
     is_record_file,
     parse_record,
     parse_record_name,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._system._directory import Directory
 from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable
+from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import shorten
 from ansible_collections.labfleet.conda.plugins.module_utils._system._report import Report
 
 MAX_SMALL_FILE = 1024 * 1024
@@ -100,13 +103,17 @@ def read_environment(
     :raises Unreadable: conda-meta may not be entered.
     """
     with prefix.directory("conda-meta") as meta:
-        names = _names(meta, report)
+        owner = prefix.status().st_uid
+        names = _names(meta, owner, report, memory)
         present = frozenset(names or ())
         records = None if names is None else _record_names(meta, names, report)
-        details, owned = _details(meta, records or (), report, memory) if with_details else (None, None)
+        details, owned = _details(meta, records or (), owner, report, memory) if with_details else (None, None)
         history = _history(meta, report) if names is None or "history" in present else None
         python = next((record for record in records or () if record.name == "python"), None)
         found = _distributions(prefix, python, report) if python else []
+        if memory is not None and not memory.may_keep(owner, 500 * len(found)):
+            report.add(prefix.path, TOO_MUCH)
+            found = []
         pip_packages = _pip_packages(prefix, python, found, records or (), owned, report) if found and python else []
         tool_metadata = {normalize(item.name): item.version for item in found if normalize(item.name) in _TOOLS}
         status = prefix.status()
@@ -131,9 +138,15 @@ def read_environment(
         )
 
 
-def _names(meta: Directory, report: Report) -> t.Optional[t.List[str]]:
+def _names(meta: Directory, owner: int, report: Report, memory: t.Optional[RecordMemory]) -> t.Optional[t.List[str]]:
     try:
-        return meta.names()
+        names = meta.names()
+        if memory is None:
+            return names
+        shared = [memory.name(owner, name) for name in names]
+        if None in shared:
+            raise Unreadable(meta.path, TOO_MUCH)
+        return t.cast(t.List[str], shared)
     except (Unreadable, Absent) as error:
         report.add(meta.path, getattr(error, "reason", "it vanished"))
         return None
@@ -167,14 +180,17 @@ def _record_names(meta: Directory, names: t.Iterable[str], report: Report) -> t.
 
 
 def _details(
-    meta: Directory, names: t.Iterable[RecordName], report: Report, memory: t.Optional[RecordMemory]
-) -> t.Tuple[t.List[Record], t.Set[str]]:
-    """The content of all records, and the metadata directories of site-packages that they own."""
+    meta: Directory, names: t.Iterable[RecordName], owner: int, report: Report, memory: t.Optional[RecordMemory]
+) -> t.Tuple[t.List[Record], t.Optional[t.Set[str]]]:
+    """The content of all records, and the metadata directories of site-packages that they own, where all were read."""
     records: t.List[Record] = []
     owned: t.Set[str] = set()
     for name in names:
         try:
-            record = parse_record(meta.read(name.file_name), expected=name, memory=memory)
+            record = parse_record(meta.read(name.file_name), expected=name, memory=memory, owner=owner)
+        except TooMuch:
+            report.add(meta.path, TOO_MUCH)
+            return records, None
         except (BadRecord, Unreadable, Absent) as error:
             report.add(meta.join(name.file_name), getattr(error, "reason", None) or str(error) or "it vanished")
             continue
@@ -213,7 +229,7 @@ def _frozen(meta: Directory, report: Report) -> Frozen:
         report.add(meta.join("frozen"), "it is not valid JSON; the environment is frozen all the same")
         return Frozen(None)
     message = content.get("message") if isinstance(content, dict) else None
-    return Frozen(message[:MAX_TEXT] if isinstance(message, str) else None)
+    return Frozen(shorten(message, MAX_TEXT) if isinstance(message, str) else None)
 
 
 def _created(meta: Directory, report: Report) -> t.Optional[float]:

@@ -14,9 +14,12 @@ C(==> TIME <==), comment lines C(# cmd:), C(# conda version:) and C(# ACTION spe
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import re
 import typing as t
+
+from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import shorten
 
 # Only the lines that say something here, heads of sections and comments; lines of packages are passed over unread.
 # Each part of the pattern can match in one way only, so that a file of blanks is read as fast as any other.
@@ -71,8 +74,8 @@ def parse_history(data: bytes, *, warn: t.Callable[[str], None]) -> History:
     for match in _LINE.finditer(data.decode("utf-8", "surrogateescape")):
         text = match.group(2)
         if match.group(1) == "==>":
-            head, _arrow, _rest = text[:MAX_HEAD].partition("<==")
-            revisions, last = revisions + 1, Change(head.strip(), None, None)
+            head = shorten(text.partition("<==")[0].strip(), MAX_HEAD)
+            revisions, last = revisions + 1, Change(head, None, None)
         elif last is not None:
             last = _comment(last, text.strip(), requested, warn)
             first = first or (last if last.command else None)
@@ -101,7 +104,8 @@ def _bounded(text: str, warn: t.Callable[[str], None]) -> t.Optional[str]:
         return None
     if len(text) > MAX_TEXT:
         warn("a line has more than %d characters, only its beginning is told" % MAX_TEXT)
-    return text[:MAX_TEXT] or None
+        return shorten(text, MAX_TEXT)
+    return text or None
 
 
 def _apply(requested: t.Dict[str, str], action: str, text: str, warn: t.Callable[[str], None]) -> None:
@@ -158,6 +162,7 @@ def _parse_list(text: str) -> t.List[str]:
     return list(value)
 
 
+@functools.lru_cache(maxsize=4096)
 def spec_name(spec: str) -> t.Optional[str]:
     """The package name in a match spec, in lower case; None where it has none."""
     match = _SPEC_NAME.match(spec.strip())

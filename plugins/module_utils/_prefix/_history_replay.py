@@ -9,9 +9,12 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 import typing as t
 
-MAX_LINES = 1000000
+MAX_LINES = 200000
+_LINE = re.compile(rb"[^\r\n]+")
 _SUFFIXES = (".tar.bz2", ".conda")
 
 
@@ -26,9 +29,9 @@ def replay(data: bytes, *, empty_resets: bool = False) -> t.Optional[t.Set[str]]
     current: t.Set[str] = set()
     section: t.List[str] = []
     named = False
-    lines = data.decode("utf-8", "surrogateescape").splitlines()
-    for line in [*lines[:MAX_LINES], "==>"]:
-        line = line.strip()
+    lines = (match.group() for match in _LINE.finditer(data))  # one at a time: there can be millions
+    for raw in itertools.chain(itertools.islice(lines, MAX_LINES), [b"==>"]):
+        line = raw.decode("utf-8", "surrogateescape").strip()
         if line.startswith("==>"):
             current = _applied(current, section) if section or not empty_resets else set()
             section = []

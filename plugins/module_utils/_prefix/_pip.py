@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import typing as t
 
@@ -32,6 +33,7 @@ class PipPackage(t.NamedTuple):
     installer: t.Optional[str]
 
 
+@functools.lru_cache(maxsize=4096)
 def normalize(name: str) -> str:
     """The normal form of a Python project's name (PEP 503)."""
     name = name.lower().replace("_", "-").replace(".", "-")

@@ -11,7 +11,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import typing as t
+
+from ansible_collections.labfleet.conda.plugins.module_utils._system._allowance import Allowance
 
 
 class RecordName(t.NamedTuple):
@@ -62,32 +65,79 @@ class BadRecord(ValueError):
     """A record file that does not hold a record; its text says why."""
 
 
+class TooMuch(Exception):
+    """What the owner of an environment has fills the memory that is set aside for one user."""
+
+
+TOO_MUCH = "its owner has more records than the memory for one user holds; what is left of them was not looked at"
+# About what a name and the tuple that it is taken apart to take in memory, and what a further use of them takes.
+_SIZE_OF_NAME, _SIZE_OF_ENTRY = 500, 60
+# More of a record than this is its list of files, of which little is kept.
+_MAX_REST = 1024 * 1024
+# More values than the largest package has; parsed they take many times the bytes of the file.
+MAX_VALUES = 1000000
+_LONG_NUMBER = re.compile(rb"[0-9]{4000}")
+
+
 class RecordMemory:
     """The records that were read before: the environments of one host hold much the same packages.
 
     :param keep_files: whether records keep their lists of files.
     :param limit: the number of bytes of records that are remembered. What does not fit is parsed each time, and keeps
-        no list of files.
+        no list of files. Half as many are spent on whole files, of each package the one read last.
+    :param most: about how many bytes of memory the environments of all users but root may take; see Allowance.
     """
 
-    def __init__(self, *, keep_files: bool = False, limit: int = 64 * 1024 * 1024) -> None:
+    def __init__(
+        self, *, keep_files: bool = False, limit: int = 64 * 1024 * 1024, most: int = 256 * 1024 * 1024
+    ) -> None:
         self._keep_files = keep_files
-        self._left = limit
+        self._remembered = Allowance(limit)
+        self._kept = Allowance(most, least=most // 64)
         self._known: t.Dict[t.Tuple[bytes, bytes], Record] = {}
+        self._names: t.Dict[str, str] = {}
+        self._left_for_whole = limit // 2
+        self._last: t.Dict[RecordName, t.Tuple[bytes, Record]] = {}
 
-    def record(self, rest: bytes, files: bytes) -> Record:
-        """The record in these bytes; raises as parse_record() does."""
+    def may_keep(self, owner: int, size: int) -> bool:
+        """Whether so much more may be kept in memory of what a user has."""
+        return owner == 0 or self._kept.take(owner, size)
+
+    def name(self, owner: int, file_name: str) -> t.Optional[str]:
+        """The name of a file, kept once for all environments; None where its owner may not have more kept."""
+        known = self._names.get(file_name)
+        if not self.may_keep(owner, _SIZE_OF_ENTRY if known else _SIZE_OF_NAME + len(file_name)):
+            return None
+        return known or self._names.setdefault(file_name, file_name)
+
+    def record(self, data: bytes, expected: RecordName, owner: int = 0) -> Record:
+        """The record in these bytes; raises as parse_record() does.
+
+        :raises TooMuch: its owner may not have more kept.
+        """
+        last = self._last.get(expected)
+        if last is not None and last[0] == data:  # the same to the last byte, which is soon seen
+            return last[1]
+        known = self._record(*_without_files(data), owner)
+        left = self._left_for_whole + (len(last[0]) if last else 0) - len(data)
+        if known[:3] == expected and left >= 0:
+            self._left_for_whole = left
+            self._last[expected] = data, known
+        return known
+
+    def _record(self, rest: bytes, files: bytes, owner: int) -> Record:
         key = rest, files
         known = self._known.get(key)
-        if known is None:
-            known = _parsed(rest, files)
-            size = len(rest) + len(files)
-            if size <= self._left:
-                self._left -= size
-                known = known if self._keep_files else known._replace(files=None)
-                self._known[key] = known
-            else:
-                known = known._replace(files=None)
+        if known is not None:
+            return known
+        known = _parsed(rest, files)
+        names = sum(map(len, known.metadata_directories)) + sum(map(len, known.activation_scripts))
+        if not self.may_keep(owner, _SIZE_OF_NAME + 2 * (min(len(rest), _MAX_REST) + names)):
+            raise TooMuch(TOO_MUCH)
+        if self._remembered.take(owner, len(rest) + len(files)):
+            self._known[key] = known = known if self._keep_files else known._replace(files=None)
+        else:
+            known = known._replace(files=None)
         return known
 
 
@@ -102,16 +152,19 @@ def parse_record_name(file_name: str) -> t.Optional[RecordName]:
     return RecordName(*parts) if len(parts) == 3 and all(parts) else None
 
 
-def parse_record(data: bytes, *, expected: RecordName, memory: t.Optional[RecordMemory] = None) -> Record:
+def parse_record(
+    data: bytes, *, expected: RecordName, memory: t.Optional[RecordMemory] = None, owner: int = 0
+) -> Record:
     """Read one record.
 
     :param data: the content of the file.
     :param expected: what its file name tells, which must agree with the content, else conda does not read it.
     :param memory: takes the record, and gives it when the same comes again.
+    :param owner: the number of who owns the environment.
     :raises BadRecord: it is no JSON, or no record, or another package's.
+    :raises TooMuch: its owner may not have more kept in memory.
     """
-    rest, files = _without_files(data)
-    record = _parsed(rest, files) if memory is None else memory.record(rest, files)
+    record = _parsed(*_without_files(data)) if memory is None else memory.record(data, expected, owner)
     if record[:3] != expected:
         raise BadRecord("its name is that of another package, so conda ignores it")
     return record
@@ -120,7 +173,9 @@ def parse_record(data: bytes, *, expected: RecordName, memory: t.Optional[Record
 def _parsed(rest: bytes, files: bytes) -> Record:
     """The record that its bytes tell, less the lists of files, which are told apart."""
     try:
-        content = json.loads(rest.decode("utf-8"))
+        content = load_json(rest)
+    except BadRecord:
+        raise
     except (ValueError, RecursionError) as error:
         raise BadRecord("it is not valid JSON") from error
     if not isinstance(content, dict):
@@ -182,20 +237,34 @@ def _without_files(data: bytes) -> t.Tuple[bytes, bytes]:
     return data[: files + len(_FILES) - 2] + b"null" + between, data[files : end_of_files + 1]
 
 
+def _check_size(data: bytes) -> None:
+    if len(data) > _MAX_REST and data.count(b",") > MAX_VALUES:
+        raise BadRecord("it holds more than %d values" % MAX_VALUES)
+
+
+def load_json(data: bytes) -> t.Any:
+    """The value of a JSON text; raises ValueError, or BadRecord where reading it would take too much of this host."""
+    _check_size(data)
+    if len(data) > 4000 and _LONG_NUMBER.search(data):
+        raise BadRecord("it holds a number of thousands of digits")
+    return json.loads(data.decode("utf-8"))
+
+
 def parse_files(data: bytes) -> t.List[str]:
     """The names in the list of files of a record, as the file system has them.
 
     :param data: Record.files, or the content of a record.
     :raises BadRecord: it is no list of texts.
     """
+    _check_size(data)
     if data.startswith(_FILES) and data.endswith(b'"') and b"\\" not in data:
         # A fourth of the time that a JSON parser takes.
         return os.fsdecode(data[len(_FILES) : -1].strip()[1:]).split('",\n    "')
     try:
         if data.startswith(_FILES):
-            names: t.Any = json.loads("[%s]" % data[len(_FILES) :].decode("utf-8"))
+            names: t.Any = load_json(b"[%s]" % data[len(_FILES) :])
         else:
-            content = json.loads(data.decode("utf-8"))
+            content = load_json(data)
             names = (content.get("files") or []) if isinstance(content, dict) else None
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise BadRecord("its list of files is none")
@@ -276,8 +345,11 @@ __all__ = (
     "Record",
     "RecordMemory",
     "RecordName",
+    "TOO_MUCH",
+    "TooMuch",
     "channel_name",
     "is_record_file",
+    "load_json",
     "parse_files",
     "parse_record",
     "parse_record_name",

@@ -14,6 +14,7 @@ descriptor, one name at a time, and links are resolved by us, inside the root.
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import stat
 import typing as t
@@ -120,32 +121,32 @@ class Directory:
 
         :raises Unreadable: it may not be listed, or holds more entries than the limit (nothing is returned then).
         """
-        return self._list(lambda child: (child.name, _kind(child)), limit)
+        return self._list(lambda children: [(child.name, _kind(child)) for child in children], limit)
 
     def names(self, *, limit: int = MAX_ENTRIES) -> t.List[str]:
         """The names of the children, in no order; raises as entries() does."""
-        return self._list(lambda child: child.name, limit)
+        return self._list(lambda children: [child.name for child in children], limit)
 
     def statuses(self, *, limit: int = MAX_ENTRIES) -> t.List[t.Tuple[str, os.stat_result]]:
         """Name and status of each child, links not followed; raises as entries() does."""
-        return self._list(lambda child: (child.name, child.stat(follow_symlinks=False)), limit)
+        return self._list(
+            lambda children: [(child.name, child.stat(follow_symlinks=False)) for child in children], limit
+        )
 
-    def _list(self, pick: t.Callable[[os.DirEntry], _T], limit: int) -> t.List[_T]:
-        if not self._guard_may(self.status(), _READABLE):
+    def _list(self, pick: t.Callable[[t.Iterable[os.DirEntry]], t.List[_T]], limit: int) -> t.List[_T]:
+        if self.guard is not None and not self._guard_may(self.status(), _READABLE):
             raise Unreadable(self.path, _NOT_THEIRS % (self._guard_name(), "list"))
-        found: t.List[_T] = []
         try:
             descriptor = os.open(".", _LIST, dir_fd=self.descriptor)
             try:
                 with os.scandir(descriptor) as children:
-                    for child in children:
-                        if len(found) >= limit:
-                            raise Unreadable(self.path, "it holds more than %d entries" % limit)
-                        found.append(pick(child))
+                    found = pick(itertools.islice(children, limit + 1))
             finally:
                 os.close(descriptor)
         except OSError as error:
             raise trouble(error, self.path) from error
+        if len(found) > limit:
+            raise Unreadable(self.path, "it holds more than %d entries" % limit)
         return found
 
     def directory(self, path: str) -> Directory:
@@ -178,7 +179,7 @@ class Directory:
         try:
             if self.root.one_file_system and child.status().st_dev != self.root.device:
                 raise Unreadable(full, "another file system, and the options say to stay on one")
-            if not child._guard_may(child.status(), _EXECUTE):
+            if child.guard is not None and not child._guard_may(child.status(), _EXECUTE):
                 raise Unreadable(full, _NOT_THEIRS % (child._guard_name(), "enter"))
         except Unreadable:
             child.close()

@@ -18,6 +18,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._report imp
 
 _BLOCK = 512  # the unit of st_blocks, whatever the file system's own block size (stat(2))
 MAX_LEVELS = 100
+MAX_CHILDREN = 100000
 
 
 class Size(t.NamedTuple):
@@ -62,7 +63,7 @@ def _walk(
         report.add(directory.path, "it is more than %d directories deep" % MAX_LEVELS)
         return False
     try:
-        children = directory.statuses(limit=1000000)
+        children = directory.statuses(limit=MAX_CHILDREN)
     except (Unreadable, Absent) as error:
         report.add(directory.path, getattr(error, "reason", "it vanished while it was measured"))
         return False

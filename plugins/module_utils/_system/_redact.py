@@ -51,8 +51,9 @@ _PARAMETER = re.compile(
     r"(" + _JOINED + r"|(?:[^\s&'\"#]|" + _INNER_QUOTE + r")+)",
     re.IGNORECASE,
 )
+# conda config --remove-key is followed by the name of a setting.
 _OPTION = re.compile(
-    r"((?<![\w.-])--?(?:[\w.-]*" + _LONG + r"|(?:[\w.-]*[_.-])?" + _SHORT + r")"
+    r"((?<![\w.-])(?!--remove-key[ \t])--?(?:[\w.-]*" + _LONG + r"|(?:[\w.-]*[_.-])?" + _SHORT + r")"
     r"(?:[ \t\r\n]*=[ \t\r\n]*|[ \t\r\n]+|['\"],[ \t]*)"
     r"|(?<![\w.%?&;#-])[\w.]*(?:" + _LONG + r"|_" + _SHORT + r")="
     r"|authorization['\"]?[ \t]*[:=][ \t]*['\"]?(?:(?:basic|bearer|digest|token)[ \t]+)*"
@@ -82,6 +83,21 @@ def mask_text(text: str) -> str:
     if _may_name_secret(text):
         text = _OPTION.sub(_mask_value, _PARAMETER.sub(_mask_value, text))
     return text
+
+
+def shorten(text: str, most: int) -> str:
+    """The beginning of a text, masked before it is cut: half a URL does not show what of it is a password.
+
+    A text that needs no cut is given as it is, to be masked with all others by clean().
+    """
+    return text if len(text) <= most else mask_text(_printable(text))[:most]
+
+
+def on_one_line(text: str) -> str:
+    """A text with what is not printable, such as a line break or a terminal's escape, written as C(\\uNNNN)."""
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else "\\u%04x" % ord(sign) for sign in _printable(text))
 
 
 def _may_name_secret(text: str) -> bool:
@@ -195,4 +211,4 @@ def _printable(text: str) -> str:
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-__all__ = ("MASK", "clean", "is_secret_name", "mask_text")
+__all__ = ("MASK", "clean", "is_secret_name", "mask_text", "on_one_line", "shorten")

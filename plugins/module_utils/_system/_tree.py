@@ -35,6 +35,8 @@ _LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 # Up to so many names are asked for one by one, which is quicker than listing the directory.
 FEW = 8
+# A file of this size or more that takes no hundredth of it on the disk takes much time to read and holds nothing.
+_SPARSE = 64 * 1024 * 1024
 _SPECIAL = frozenset(("", ".", ".."))
 
 # Names by the directory they lie in, as seen from the top.
@@ -73,37 +75,44 @@ def look_for(top: Directory, wanted: Names) -> Presence:
 
 def _compare(directory: Directory, path: str, names: t.List[str], found: Presence) -> None:
     try:
-        present, links = _listing(directory) if len(names) > FEW else _asked(directory, names)
+        absent, links, present = _listed(directory, names) if len(names) > FEW else _asked(directory, names)
     except Unreadable as error:
         found.unknown.append((error.path, error.reason))
         return
-    absent = [] if present.issuperset(names) else [name for name in names if name not in present]
-    # A file system may take Foo and foo for one name, which a listing does not tell.
-    absent = [name for name in absent if not (name and _is_there(directory, name))]
-    if links:
-        for name in links.intersection(names):
-            try:
-                if not _leads_somewhere(directory, name, present, links):
-                    absent.append(name)
-            except Unreadable as error:
-                found.unknown.append((directory.join(name), error.reason))
+    for name in links:
+        try:
+            if not _leads_somewhere(directory, name, present):
+                absent.append(name)
+        except Unreadable as error:
+            found.unknown.append((directory.join(name), error.reason))
     if absent:
         found.absent[path] = absent
 
 
-def _asked(directory: Directory, names: t.Iterable[str]) -> t.Tuple[t.Set[str], t.Set[str]]:
-    """Those of some names that are in a directory, and those of them that are links, asked one by one."""
-    present, links = set(), set()
+# Of some names: those that are not there, those that are links, and what is there and no link.
+_Sorted = t.Tuple[t.List[str], t.Collection[str], t.Set[str]]
+
+
+def _asked(directory: Directory, names: t.Iterable[str]) -> _Sorted:
+    """Ask for the names one by one."""
+    absent, links, present, descriptor = [], [], [], directory.descriptor
     for name in names:
         try:
-            status = os.stat(name, dir_fd=directory.descriptor, follow_symlinks=False) if name else None
-        except (OSError, ValueError):
+            mode = os.stat(name or "\0", dir_fd=descriptor, follow_symlinks=False).st_mode
+        except (OSError, ValueError):  # an empty name, or a zero byte, is no name of a file
+            absent.append(name)
             continue
-        if status is not None:
-            present.add(name)
-            if stat.S_ISLNK(status.st_mode):
-                links.add(name)
-    return present, links
+        (links if stat.S_ISLNK(mode) else present).append(name)
+    return absent, set(links), set(present) if links else set()
+
+
+def _listed(directory: Directory, names: t.Iterable[str]) -> _Sorted:
+    """Look for the names in a listing."""
+    present, links = _listing(directory)
+    absent = [] if present.issuperset(names) else [name for name in names if name not in present]
+    # A file system may take Foo and foo for one name, which a listing does not tell.
+    absent = [name for name in absent if not (name and _is_there(directory, name))]
+    return absent, links.intersection(names), present - links if links else present
 
 
 def _listing(directory: Directory) -> t.Tuple[t.Set[str], t.Set[str]]:
@@ -128,10 +137,10 @@ def _is_there(directory: Directory, name: str) -> bool:
         return False
 
 
-def _leads_somewhere(directory: Directory, name: str, present: t.Set[str], links: t.Set[str]) -> bool:
-    """Whether a link has a target."""
+def _leads_somewhere(directory: Directory, name: str, present: t.Container[str]) -> bool:
+    """Whether a link has a target; such as a name beside it that is present, and is no link."""
     link = directory.link(name)
-    if link is None or (link[0] in present and link[0] not in links):
+    if link is None or link[0] in present:
         return True
     root, path = directory.root, directory.join(name)
     try:
@@ -178,16 +187,17 @@ def _directories(top: Directory, paths: t.Iterable[str]) -> t.Iterator[t.Tuple[s
                 continue
             while stack and not below.startswith(stack[-1][0]):
                 stack.pop()[1].close()
-            here = stack[-1] if stack else ("", top)
+            place, directory = stack[-1] if stack else ("", top)
             try:
-                for name in path[len(here[0]) :].split("/") if path and below != here[0] else ():
-                    here = here[0] + name + "/", _open(here[1], name, checked)
-                    stack.append(here)
+                for name in path[len(place) :].split("/") if path and below != place else ():
+                    directory = _open(directory, name, checked)
+                    place += name + "/"
+                    stack.append((place, directory))
             except (Absent, Unreadable) as error:
-                nothing = here[0] + name + "/", error
+                nothing = place + name + "/", error
                 yield path, error
                 continue
-            yield path, here[1]
+            yield path, directory
     finally:
         for _path, directory in stack:
             directory.close()
@@ -277,6 +287,9 @@ def _has_sum(
             raise Unreadable(directory.join(name), "it is no regular file, though it was installed as one")
         if size is not None and status.st_size > BLOCK + 16 * size:
             return False  # so much more than was installed: not worth the time
+        if status.st_size > _SPARSE and status.st_blocks * 512 < status.st_size // 100:
+            reason = "it has %d bytes of which next to none are on the disk, so its sum was not made"
+            raise Unreadable(directory.join(name), reason % status.st_size)
         descriptor = os.open(name, _READ, dir_fd=directory.descriptor)
         try:
             if os.fstat(descriptor).st_ino != status.st_ino:

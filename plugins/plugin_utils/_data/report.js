@@ -329,6 +329,8 @@ SPDX-License-Identifier: GPL-3.0-or-later
   let hostRows = [];
   const statusTag = (status) => make("span", { class: status > 1 ? "tag strong" : status ? "tag dashed" : "tag" }, ["✓ ", "◐ ", "✕ ", "✕ "][status], make("span", { class: "c-status-text" }, STATUSES[status]));
 
+  const sinceWhen = (host) => "not in this run; last seen " + host.lastSeen.replace("T", " ").replace("Z", " UTC");
+
   function hostCells(index) {
     const place = hostRows[index];
     const host = hosts[place];
@@ -339,8 +341,8 @@ SPDX-License-Identifier: GPL-3.0-or-later
       : [make("div", { class: "counts" }, counts.length ? counts : make("span", { class: "quiet" }, "no open findings"))];
     return [
       make("td", {}, make("button", { type: "button", class: "title" }, host.name)),
-      make("td", {}, statusTag(host.status)),
-      make("td", {}, said),
+      make("td", {}, host.lastSeen ? make("span", { class: "tag dashed" }, "not in this run") : statusTag(host.status)),
+      make("td", {}, said, host.lastSeen && host.status < 2 ? make("div", { class: "sub" }, sinceWhen(host)) : ""),
       make("td", { class: "o-number" }, make("div", { class: "num" }, host.status > 1 ? "unknown" : number(sizes.environments[place]))),
       make("td", { class: "o-number" }, make("div", { class: "num" }, host.status > 1 ? "unknown" : number(host.unreadable))),
     ];
@@ -364,7 +366,7 @@ SPDX-License-Identifier: GPL-3.0-or-later
     const wanted = byId("h-text").value.trim().toLowerCase();
     const status = byId("h-status").value;
     hostRows = hosts.map((host, place) => place).filter((place) =>
-      loweredHosts[place].includes(wanted) && (status === "" || hosts[place].status === Number(status)));
+      loweredHosts[place].includes(wanted) && (status === "" || (status === "left" ? hosts[place].lastSeen !== "" : !hosts[place].lastSeen && hosts[place].status === Number(status))));
     const compare = {
       name: (a, b) => a - b,
       status: (a, b) => hosts[a].status - hosts[b].status,
@@ -499,14 +501,16 @@ SPDX-License-Identifier: GPL-3.0-or-later
 
   function hostView(place) {
     const host = hosts[place];
+    const left = host.lastSeen ? make("p", { class: "said" }, "This host was " + sinceWhen(host) + ". What has changed on it since is unknown.") : "";
     if (host.status > 1) {
       const before = perHost[place].some(Boolean) ? " What earlier runs found and nobody has seen fixed is still listed." : "";
-      return [top(host.name, statusTag(host.status)), make("p", { class: "said" }, "This host was not seen. What is on it is unknown, not clean." + before), make("pre", {}, host.message), before ? findingList(place) : ""];
+      return [top(host.name, statusTag(host.status)), left, make("p", { class: "said" }, "This host was not seen. What is on it is unknown, not clean." + before), make("pre", {}, host.message), before ? findingList(place) : ""];
     }
     const alike = host.alike.filter((other) => other !== place);
     const [vulnerable, none, unmapped] = host.coverage;
     return [
       top(host.name, statusTag(host.status)),
+      left,
       host.status ? make("p", { class: "said" }, "The look at this host did not come to its end. What was not reached is unknown, not clean. " + host.message) : "",
       pairs([
         ["Root", mono(host.root)], ["GPU", mono(host.gpu)],

@@ -119,11 +119,12 @@ def test_a_host_that_is_not_seen_keeps_its_findings_as_open(audited, now):
     assert "last_seen" not in mended["trend"]["fixed_findings"][0]
 
 
-def test_a_host_that_is_left_out_fixes_nothing(audited):
+def test_hosts_that_left_the_inventory_are_dropped_by_name_and_fix_nothing(audited):
     before = audited.document({"a": audited.result([audited.finding()]), "b": audited.result()})
-    now = audited.document({"b": audited.result(), "c": audited.result()}, previous=before)
-    assert now["trend"]["fixed"] == 0
-    assert (now["trend"]["hosts_left_out"], now["trend"]["hosts_added"]) == (["a"], ["c"])
+    now = audited.document({"b": audited.result(), "c": audited.result()}, previous=before, inventory={"b", "c"})
+    trend = now["trend"]
+    assert trend["fixed"] == 0 and list(now["hosts"]) == ["b", "c"]
+    assert (trend["hosts_left_out"], trend["hosts_gone"], trend["hosts_added"]) == ([], ["a"], ["c"])
 
 
 ENV = "/opt/conda/envs/a"
@@ -178,11 +179,8 @@ def test_what_the_judge_says_of_one_rule_keeps_that_rule_only(audited):
         def unknown(path, reason):
             said.append({"path": path, "reason": reason})
 
-    class Subject:
-        prefix = ENV
-
     rule = Rule("chan.http", "channels", "high", "environment", "t", "e", "r", None, "s")
-    _judge._leave_undone(rule, Subject, Audit, _judge.Judgement(), "it is odd")
+    _judge._leave_undone(rule, ENV, Audit, _judge.Judgement(), "it is odd")
     result = audited.result([], [audited.environment(ENV)], unreadable=said, unreadable_count=1)
     now = audited.document({"a": result}, previous=before)
     assert states(now) == {("chan.http", ENV, None): "open"} and now["trend"]["fixed"] == 1

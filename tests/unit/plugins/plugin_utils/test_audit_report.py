@@ -11,7 +11,7 @@ import os
 
 import pytest
 
-from ansible_collections.labfleet.conda.plugins.plugin_utils._audit_report import Report
+from ansible_collections.labfleet.conda.plugins.plugin_utils._audit_report import Report, check_dest
 from ansible_collections.labfleet.conda.plugins.plugin_utils._digest import digest_lines
 from ansible_collections.labfleet.conda.plugins.plugin_utils._gates import gate
 
@@ -81,8 +81,32 @@ def test_what_is_left_out_of_the_digest_is_counted():
 
 def test_one_rule_in_many_places_is_one_row():
     many = [finding("secret.history", "medium", "/home/a/envs/%d" % number) for number in range(9)]
-    (row,) = [line for line in digest_lines(report({"a": host(*many)}).document, rows=10) if line.startswith("medium")]
-    assert "9 paths, /home/a/envs/0 first" in row and "(9" in row
+    lines = digest_lines(report({"a": host(*many)}).document, rows=10)
+    (place,) = [number for number, line in enumerate(lines) if line.startswith("medium")]
+    assert "9 paths, /home/a/envs/0" in lines[place] and lines[place + 1].split()[0] == "first"
+    assert "(9 times)" in " ".join(lines[place : place + 2]) and not lines[place + 2 :]
+
+
+def test_no_line_is_wider_than_120_columns_and_no_text_is_lost():
+    prefix = "/data/projects/genomics/alice/a very deep place/" + "/".join("level%d" % number for number in range(20))
+    found = (finding(subject=prefix, item=None), finding("tool.conda.vulnerable", evidence="w" * 150))
+    hosts = {"node-%s" % name: host(*found) for name in ("alpha", "beta", "gamma", "delta", "epsilon")}
+    hosts["silent"] = {"unreachable": True, "msg": "no route " * 40}
+    lines = digest_lines(report(hosts).document, rows=30)
+    assert max(map(len, lines)) <= 120
+    told = "".join("".join(lines).split())
+    assert all(part in told for part in ("tool.conda.vulnerable", "silent:unreachable:" + "noroute" * 40))
+    place = lines[next(number for number, line in enumerate(lines) if line.startswith("SEVERITY"))].index("WHERE")
+    what = lines[next(number for number, line in enumerate(lines) if line.startswith("SEVERITY"))].index("WHAT")
+    column = "".join(line[place:what] for line in lines if line[:1] in ("h", " "))
+    assert "".join(prefix.split()) in "".join(column.split())
+
+
+def test_where_no_host_was_seen_the_digest_does_not_speak_of_findings():
+    lines = digest_lines(report({"dead": {"unreachable": True, "msg": "x"}}).document, rows=9)
+    assert "AUDIT of 1 hosts, 0 installations, 0 environments: no host was seen" in lines
+    assert digest_lines(report({}).document, rows=9)[1].endswith(": no host was seen")
+    assert digest_lines(report({"a": host()}).document, rows=9)[1].endswith(": no findings")
 
 
 def test_hosts_not_seen_and_unknown_things_are_told():
@@ -141,31 +165,64 @@ def test_only_new_findings_fail_where_the_gate_says_so(tmp_path):
 def test_files_are_written_with_their_mode_and_a_same_report_is_no_change(tmp_path):
     dest = tmp_path / "report"
     results = {"a": host(finding())}
-    files, changed = report(results).write(str(dest), ["json", "html", "markdown"], mode=0o640, write=True)
-    assert changed and sorted(os.listdir(dest)) == ["audit.html", "audit.json", "audit.md"]
+    files, failed, changed = report(results).write(str(dest), ["json", "html", "markdown"], mode=0o640, write=True)
+    assert changed and failed == {} and sorted(os.listdir(dest)) == ["audit.html", "audit.json", "audit.md"]
     assert all(os.stat(path).st_mode & 0o777 == 0o640 for path in files.values())
     again = report(results, previous=files["json"])
-    assert again.write(str(dest), ["json", "html", "markdown"], mode=0o640, write=True)[1] is False
+    assert again.write(str(dest), ["json", "html", "markdown"], mode=0o640, write=True).changed is False
     assert again.document["trend"]["open"] == 1
     other = report({"a": host(finding(severity="low"))}, previous=files["json"])
-    assert other.write(str(dest), ["json"], mode=0o640, write=True)[1] is True
+    assert other.write(str(dest), ["json"], mode=0o640, write=True).changed is True
 
 
 def test_check_mode_writes_nothing(tmp_path):
     dest = tmp_path / "report"
-    files, changed = report({"a": host(finding())}).write(str(dest), ["json"], mode=0o600, write=False)
+    files, _failed, changed = report({"a": host(finding())}).write(str(dest), ["json"], mode=0o600, write=False)
     assert changed and files == {"json": str(dest / "audit.json")} and not dest.exists()
 
 
-def test_a_format_that_cannot_be_told_leaves_no_file_of_any_format(tmp_path):
-    dest = tmp_path / "report"
-    with pytest.raises(ValueError, match="packages"):
-        environment = {
-            "prefix": "/opt/conda", "name": "base", "base": True, "owner": "root", "installation": "/opt/conda",
-            "python_version": None, "record_count": 1, "pip_count": 0, "processes": 0,
-        }  # fmt: skip
-        report({"a": host(environments=[environment])}).write(str(dest), ["json", "cyclonedx"], mode=0o600, write=True)
-    assert not dest.exists()
+def test_a_format_that_cannot_be_written_is_named_and_the_others_are_written(tmp_path):
+    environment = {
+        "prefix": "/opt/conda", "name": "base", "base": True, "owner": "root", "installation": "/opt/conda",
+        "python_version": None, "record_count": 1, "pip_count": 0, "processes": 0,
+    }  # fmt: skip
+    (tmp_path / "audit.html").mkdir()
+    found = report({"a": host(environments=[environment])})
+    written = found.write(str(tmp_path), ["cyclonedx", "html", "json", "csv"], mode=0o600, write=True)
+    assert sorted(written.files) == ["csv", "json"] and written.changed
+    assert "packages: true" in written.failed["cyclonedx"]
+    assert "audit.html could not be written: is a directory." in written.failed["html"]
+    assert sorted(os.listdir(tmp_path)) == ["audit.csv", "audit.html", "audit.json"]
+
+
+@pytest.mark.parametrize(
+    "dest, sentence",
+    [
+        ("no/such", "there is no directory"),
+        ("file", "is no directory"),
+        ("file/below", "there is no directory"),
+        ("dangling", "is no directory"),
+    ],
+)
+def test_a_place_that_cannot_hold_a_report_is_refused_in_one_sentence(tmp_path, dest, sentence):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "dangling").symlink_to("nowhere")
+    with pytest.raises(ValueError, match=sentence) as caught:
+        check_dest(str(tmp_path / dest))
+    assert str(caught.value).startswith("dest: ") and "\n" not in str(caught.value)
+    with pytest.raises(ValueError, match=sentence):
+        report({"a": host()}).write(str(tmp_path / dest), ["json"], mode=0o600, write=True)
+
+
+def test_a_directory_that_may_not_be_written_to_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(ValueError, match="nothing can be written to"):
+        check_dest(str(tmp_path / "new"))
+
+
+def test_a_place_whose_last_part_is_missing_can_hold_a_report(tmp_path):
+    check_dest(str(tmp_path / "new"))
+    check_dest(str(tmp_path))
 
 
 def test_a_damaged_report_of_before_is_a_warning_and_an_error_only_if_it_was_named(tmp_path):
@@ -181,3 +238,9 @@ def test_a_saved_report_is_the_same_when_read_again(tmp_path):
     first.write(str(tmp_path), ["json"], mode=0o600, write=True)
     second = Report.from_file(str(tmp_path / "audit.json"), fail_on=None, new_only=None)
     assert second.document == json.loads(json.dumps(first.document))
+
+
+def test_a_report_of_before_that_is_no_text_is_one_sentence(tmp_path):
+    (tmp_path / "audit.json").write_bytes(b"\xff\xfe{")
+    found = report({"a": host()}, previous=str(tmp_path / "audit.json"))
+    assert "it is no text in UTF-8" in found.warnings[0]

@@ -121,6 +121,7 @@ def test_which_gpu_runs_which_code(archs, ptx, capability, answer):
         ("cuda112py310he33e0d6_201", "11.2"),
         ("cpu_generic_py312h1a0b8f8_5", "cpu"),
         ("py3.12_cuda12.4_cudnn9.1.0_0", "12.4"),
+        ("py3.7_cuda10.1.243_cudnn7.6.3_0", "10.1"),
         ("py3.12_cpu_0", "cpu"),
         ("gpu_cuda124py312h2a0b8f8_300", "12.4"),
         ("cpu_py312h2a0b8f8_0", "cpu"),

@@ -6,9 +6,13 @@
 
 from __future__ import annotations
 
+import os
+import time
+
 from ansible_collections.labfleet.conda.plugins.module_utils._audit import _rules_policy
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._rule import Problem, Rule
 from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Unreadable
+from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import clean
 
 
 def rule(check, **changes):
@@ -176,3 +180,75 @@ def test_a_remedy_can_be_pasted_whatever_the_path_is_called(host, findings):
     host.environment(prefix)
     (found,) = findings(host, [rule(always, remedy="As {user}: touch {subject}/x {item}")], search_paths=["/opt"])
     assert found["remedy"].endswith("touch '/opt/conda/envs/a; reboot $(x) {user}'/x thing")
+
+
+def _busy(audit, seconds, place):
+    """Work that takes time, as a check does: it asks whether there is any left."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        audit.root.check_time(place)
+
+
+def test_what_was_found_is_kept_when_the_time_is_up_and_the_rest_is_told(host, run_audit):
+    for name in "abc":
+        host.environment("/opt/envs/" + name)
+
+    def check(subject, audit):
+        yield Problem("seen", item="thing")
+        if subject.prefix.endswith("/b"):
+            _busy(audit, 60, subject.prefix)
+
+    rules = [rule(check), rule(always, id="env.other")]
+    auditing = run_audit(host, rules, search_paths=("/opt/envs",), time_limit=1.0)
+    assert [item["subject"] for item in auditing.judgement.findings] == ["/opt/envs/a", "/opt/envs/b"]
+    assert [(item["rule"], item["subject"]) for item in auditing.judgement.unjudged] == [
+        ("env.some", "/opt/envs/b"),
+        ("env.some", "/opt/envs/c"),
+        ("env.other", "/"),
+    ]
+    assert not auditing.look.complete
+
+
+def test_nobody_can_take_the_time_of_others_with_many_environments(as_root, host, run_audit):
+    for number in range(8):
+        host.environment("/opt/envs/a%d" % number)
+        os.chown(host.path("/opt/envs/a%d" % number), 4711, 4711)
+    host.environment("/opt/envs/z")
+    os.chown(host.path("/opt/envs/z"), 1000, 1000)
+
+    def check(subject, audit):
+        if subject.uid == 4711:
+            _busy(audit, 2, subject.prefix)
+        yield from always(subject, audit)
+
+    auditing = run_audit(host, [rule(check)], search_paths=("/opt/envs",), time_limit=5.0)
+    assert "/opt/envs/z" in [item["subject"] for item in auditing.judgement.findings]
+    told = {item["subject"] for item in auditing.judgement.unjudged}
+    judged = {item["subject"] for item in auditing.judgement.findings}
+    assert len(told | judged) == 9 and told, "what was not judged is told"
+    assert auditing.look.complete
+
+
+def test_who_is_alone_on_a_host_gets_all_the_time(as_root, host, run_audit):
+    host.environment("/opt/envs/a")
+    os.chown(host.path("/opt/envs/a"), 1000, 1000)
+
+    def check(subject, audit):
+        _busy(audit, 1.3, subject.prefix)
+        yield from always(subject, audit)
+
+    auditing = run_audit(host, [rule(check)], search_paths=("/opt/envs",), time_limit=10.0)
+    assert len(auditing.judgement.findings) == 1 and not auditing.judgement.unjudged
+
+
+def test_a_text_is_masked_before_it_is_cut(host, findings):
+    host.environment("/opt/conda")
+    for length in range(1960, 2000, 7):
+        text = "x" * length + " https://user:hunter2secret@example.org/channel"
+
+        def check(_subject, _audit, text=text):
+            yield Problem(text, item=text, remedy=text)
+
+        (found,) = findings(host, [rule(check)])
+        for key in ("evidence", "item", "remedy"):
+            assert "hunt" not in clean(found[key]) and len(found[key]) <= 2000

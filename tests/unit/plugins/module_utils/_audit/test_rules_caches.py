@@ -83,8 +83,19 @@ def test_access_control_lists_count(host, findings, shared, as_root):
 
 def test_a_users_cache_that_another_uses(host, findings, shared, as_root):
     os.chown(host.path(shared), 1000, 1000)
-    (found,) = findings(host, rules("cache.shared.writable"))
+    (found,) = findings(host, RULES)
     assert "its owner, user alice" in found["evidence"]
+    assert (found["rule"], found["subject"], found["owner"]) == ("cache.shared.writable", "/home/bob/.condarc", "bob")
+
+
+def test_nobody_can_have_findings_laid_at_the_door_of_another_by_naming_a_cache(host, findings, as_root):
+    host.environment("/opt/conda", ["conda-26.7.1-py313_0"])
+    host.write(host.user("mallory", 4711) + "/.condarc", "pkgs_dirs: [/home/alice/.conda/pkgs]\n")
+    os.makedirs(host.path(host.user("alice", 1000) + "/.conda/pkgs"))
+    for path in ("/home/alice", "/home/alice/.conda", "/home/alice/.conda/pkgs"):
+        os.chown(host.path(path), 1000, 1000)
+    found = findings(host, RULES, policy={"caches": {"shared": "forbid"}})
+    assert {(item["subject"], item["owner"]) for item in found} == {("/home/mallory/.condarc", "mallory")}
 
 
 def test_what_the_policy_says_of_shared_caches(host, findings, shared, as_root):
@@ -149,7 +160,7 @@ def test_two_file_systems():
     audit = types.SimpleNamespace(root=Root("/dev"), memo=lambda _key, make: make())
 
     def check(caches, directories):
-        configuration = types.SimpleNamespace(package_caches=caches, environment_directories=directories)
+        configuration = types.SimpleNamespace(package_caches=caches, environment_directories=directories, settings={})
         return list(_rules_caches._crosses(configuration, audit))
 
     assert check([here], [here]) == []

@@ -357,3 +357,30 @@ def test_control_characters_and_long_names_are_made_harmless(base, ask):
     assert text.isprintable()
     assert "ss@h" not in text
     assert all(len(item["item"]) < 400 for item in found)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "channel_alias: http://evil.example\n",
+        "custom_channels: {inhouse: http://evil.example}\n",
+        "custom_multichannels: {inhouse: [http://evil.example/a]}\n",
+    ],
+)
+def test_who_says_where_a_name_leads_is_blamed_for_it_and_not_who_names_it(host, findings, text):
+    host.environment("/opt/conda", ["conda-26.7.1-py313_0"])
+    host.write("/etc/conda/condarc", "channels: [inhouse]\n")
+    host.write(host.user("mallory", 4711) + "/.condarc", text)
+    rules = [rule for rule in RULES if rule.id == "chan.unlisted"]
+    assert rules
+    found = findings(host, rules, policy={"channels": {"allowed": ["inhouse"]}})
+    assert [(item["subject"], item["owner"]) for item in found] == [("/home/mallory/.condarc", "mallory")]
+
+
+def test_who_names_a_channel_is_blamed_where_everybody_has_the_alias(host, findings):
+    host.environment("/opt/conda", ["conda-26.7.1-py313_0"])
+    host.write("/etc/conda/condarc", "channel_alias: https://mirror.example\n")
+    host.write(host.user("alice", 1000) + "/.condarc", "channels: [other]\n")
+    rules = [rule for rule in RULES if rule.id == "chan.unlisted"]
+    found = findings(host, rules, policy={"channels": {"allowed": ["conda-forge"]}})
+    assert [(item["subject"], item["owner"]) for item in found] == [("/home/alice/.condarc", "alice")]

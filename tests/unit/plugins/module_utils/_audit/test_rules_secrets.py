@@ -256,3 +256,14 @@ def test_lines_and_a_huge_line_take_linear_time():
     for piece in ("https://u:p@h/,", "a-", "--token ", "//", "=$", "/t/<", "{{", "mailto:"):
         kinds_by_line("https://u:p@h/ " + piece * (100000 // len(piece)), keyed=True)
     assert time.monotonic() - started < 5
+
+
+def test_a_link_to_the_file_of_another_is_the_finding_of_who_made_the_link(as_root, host, findings):
+    host.environment("/opt/conda", ["conda-26.7.1-py313_0"])
+    alice, mallory = host.user("alice", 1000), host.user("mallory", 4711)
+    host.write(alice + "/notes", "channels: [https://conda.anaconda.org/t/ab-12345678-abcd/x]\n", mode=0o644)
+    host.link(mallory + "/.condarc", alice + "/notes")
+    os.chown(host.path(alice + "/notes"), 1000, 1000)
+    os.chown(host.path(mallory + "/.condarc"), 4711, 4711, follow_symlinks=False)
+    found = findings(host, [rule for rule in RULES if rule.id == "secret.condarc"])
+    assert {(item["subject"], item["owner"]) for item in found} == {("/home/mallory/.condarc", "mallory")}

@@ -48,7 +48,7 @@ SITE = "lib/python3.12/site-packages"
 
 SHIPPED = "the data above"
 # Only root is in the written host's passwd file.
-OWNER = "As %s, run: " % (os.getuid() or "root")
+OWNER = "Type: sudo -u %s " % ("'#%d'" % os.getuid() if os.getuid() else "root")
 
 
 @pytest.fixture

@@ -482,3 +482,30 @@ def test_a_root_on_a_dead_mount_does_not_hang(tmp_path, as_root, monkeypatch):
     finally:
         libc.umount2(target, 2)
         os.close(server)
+
+
+def test_environments_of_one_user_below_a_search_path_do_not_take_the_time_of_others(as_root, host):
+    import functools
+    import time
+
+    from ansible_collections.labfleet.conda.plugins.module_utils._discover._survey import Survey
+    from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import read_environment
+    from ansible_collections.labfleet.conda.plugins.module_utils._system._report import Report
+
+    for name, uid in [("a%d" % number, 4711) for number in range(8)] + [("z", 1000)]:
+        host.environment("/scratch/" + name, ("zlib-1-0",))
+        os.chown(host.path("/scratch/" + name), uid, uid)
+
+    def read(prefix, **options):
+        end = time.monotonic() + (1.2 if prefix.status().st_uid == 4711 else 0)
+        while time.monotonic() < end:
+            prefix.root.check_time(prefix.path)
+        return read_environment(prefix, **options)
+
+    root, report = host.root(), Report()
+    root.deadline = time.monotonic() + 6
+    survey = Survey(root, report, search_paths=["/scratch"], read=functools.partial(read))
+    survey.run()
+    found = sorted(item.prefix for item in survey.environments.values())
+    assert "/scratch/z" in found and len(found) > 2, "what is put off is looked at when everybody had their share"
+    assert "share of the time" in str(report.entries)

@@ -33,6 +33,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._prefix._records im
     parse_record_name,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent
+from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import clean
 
 HISTORY = b"""==> 2026-11-22 10:00:00 <==
 # cmd: /opt/conda/bin/conda create -n x python=3.12 numpy
@@ -85,6 +86,17 @@ def test_a_history_tells_who_asked_for_what():
 )
 def test_specs_lines_of_all_ages(text, specs):
     assert parse_specs(text) == specs
+
+
+def test_no_part_of_a_password_is_left_where_a_long_command_is_cut():
+    for length in range(4060, 4100, 3):
+        line = "x" * length + " https://user:hunter2secret@example.org/c"
+        for text in ("# cmd: " + line, "# conda version: " + line):
+            history = parse_history(("==> 2026 <==\n%s\n" % text).encode(), warn=lambda _text: None)
+            assert "hunt" not in str(clean(history.last))
+    for length in range(60, 100):
+        history = parse_history(("==> %s https://u:hunter2secret@x.org/c <==\n" % ("y" * length)).encode(), warn=_never)
+        assert "hunt" not in clean(history.last.time)
 
 
 @pytest.mark.parametrize("text", ["[1, 2]", "[", '["a"', "[__import__('os')]", "[" * 100000])

@@ -339,3 +339,10 @@ def test_a_hostile_text_takes_linear_time(unit, start, end):
     mask_text(text)
     # A quadratic pattern takes minutes.
     assert time.process_time() - begun < 4
+
+
+def test_the_name_of_a_setting_that_is_to_be_removed_is_no_secret():
+    assert (
+        mask_text("conda config --remove-key solver --api-key abc")
+        == "conda config --remove-key solver --api-key ********"
+    )
