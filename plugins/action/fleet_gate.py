@@ -38,8 +38,7 @@ class ActionModule(ControlNodeAction):
         except WindowError as error:
             raise AnsibleActionFail("fleet_gate: %s" % error) from None
         if reason is None and options["variables"]:
-            # All hosts of the inventory: a batch of a play does not name those of the batches before it.
-            hosts = list(task_vars["hostvars"])
+            hosts = task_vars["ansible_play_hosts_all"]  # of all batches
             reason = progress(outcomes_of(task_vars, hosts, options["variables"])).why_stop(
                 options["max_fail_percentage"]
             )

@@ -158,3 +158,20 @@ def test_a_package_is_lifted_in_every_environment_but_those_that_pin_it(play, as
     assert done.code == 0
     assert any(name.startswith("six-1.11") for name in listing(chosen[0] + "/conda-meta"))
     assert any(name.startswith("six-1.10") for name in listing(chosen[1] + "/conda-meta"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ("window=22:00-05:00 now=2026-11-26T23:00:00+00:00 fail=true", 0, '"open": true'),
+        ("window=22:00-05:00 now=2026-11-26T12:00:00+00:00", 0, '"open": false'),
+        ("window=22:00-05:00 now=2026-11-26T12:00:00Z fail=true", 2, "opens next on thu 2026-11-26 22:00 (UTC)"),
+        ("freeze=2026-11-26 timezone=Europe/Berlin now=2026-11-25T23:30:00Z fail=true", 2, "Changes are frozen"),
+        ("now=2026-11-26T12:00:00", 2, "is no time with a zone"),
+        ("window=night", 2, "is no window"),
+    ],
+)
+def test_the_gate_judges_a_given_time(ansible: Ansible, arguments, code, said):
+    command = [str(ansible.bins / "ansible"), "localhost", "-m", "labfleet.conda.fleet_gate", "-a", arguments]
+    done = ansible.run(command)
+    assert done.returncode == code and said in done.stdout, done.stdout
