@@ -14,12 +14,6 @@ from ansible_collections.labfleet.conda.plugins.filter.change_targets import Fil
 FILTERS = FilterModule().filters()
 PROGRAM = "/opt/conda/bin/conda"
 CONDA = {"prefix": "/opt/conda", "kind": "conda", "version": "24.1.0", "program": PROGRAM, "owner": "root"}
-    "prefix": "/opt/conda",
-    "kind": "conda",
-    "version": "24.1.0",
-    "program": "/opt/conda/bin/conda",
-    "owner": "root",
-}
 FOUND = {
     "installations": [CONDA],
     "environments": [
