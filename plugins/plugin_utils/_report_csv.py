@@ -61,7 +61,7 @@ def chunks(document: _Map) -> t.Iterator[str]:
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(COLUMNS)
     for number, row in enumerate(_rows(document), 1):
-        writer.writerow([_cell(value) for value in row])
+        writer.writerow([cell(value) for value in row])
         if number % _ROWS_AT_ONCE == 0:
             yield buffer.getvalue()
             buffer.seek(0)
@@ -110,7 +110,8 @@ def _row(document: _Map, host: str, state: str, finding: _Map) -> t.Sequence[t.A
     )
 
 
-def _cell(value: t.Any) -> str:
+def cell(value: t.Any) -> str:
+    """The text of a cell, on one line, and so that no spreadsheet takes it for a formula."""
     if not value:
         return ""
     text = str(value)
@@ -119,4 +120,4 @@ def _cell(value: t.Any) -> str:
     return "'" + text if guarded else text
 
 
-__all__ = ("COLUMNS", "chunks")
+__all__ = ("COLUMNS", "cell", "chunks")

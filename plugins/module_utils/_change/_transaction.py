@@ -108,7 +108,8 @@ def transact(store: Store, change: Change, identifier: str, *, note: t.Callable[
     :param note: takes what is being done, for a person who waits.
     :raises ChangeError: nothing was changed, since the snapshot could not be taken.
     """
-    journal = Journal(identifier, SNAPSHOT, tuple(change.packages), tuple(change.caches), change.record())
+    record = dict(change.record(), snapshot=identifier)
+    journal = Journal(identifier, SNAPSHOT, tuple(change.packages), tuple(change.caches), record)
     write_journal(store.folder, journal)
     note("takes a snapshot of %s" % store.prefix)
     try:
@@ -126,7 +127,8 @@ def transact(store: Store, change: Change, identifier: str, *, note: t.Callable[
         why = _verify(change)
     if why is None:
         store.settle()
-        record = _conclude(store, journal._replace(record=change.record()), COMMITTED, None)
+        record = dict(change.record(), snapshot=identifier)
+        record = _conclude(store, journal._replace(record=record), COMMITTED, None)
         return Outcome(COMMITTED, None, snapshot, None, record)
     note("restores %s" % store.prefix)
     return _roll_back(store, journal, change, why)._replace(snapshot=snapshot)

@@ -146,7 +146,7 @@ def _write_down(place: Place, options: t.Mapping[str, t.Any], records: t.Sequenc
             entry = append(ledger, dict(record, who=who), now=now)
     except LedgerError as error:
         return {"path": ledger.path, "problem": str(error)}
-    if any(record.get("snapshot") for record in records):
+    if any("snapshot" in record for record in records):
         run_as(place.uid, place.gid, place.owner if place.home is not None else None, lambda: forget(place.prefix))
     return {"path": ledger.path, "sequence": entry.sequence, "hash": entry.hash}
 
@@ -238,7 +238,7 @@ class _Work:
         )
         name = identifier()
         outcome = transact(session.store, change, name, note=self._note)
-        session.records.append(dict(outcome.record, snapshot=name))
+        session.records.append(outcome.record)
         result.update(outcome=outcome.outcome, snapshot=outcome.snapshot, restored=outcome.restored)
         if outcome.outcome != COMMITTED:
             result.update(changed=outcome.outcome == NOT_RESTORED, packages=[], diff=None)

@@ -90,9 +90,12 @@ def append(
         raise LedgerError(message % (place.path, error.path, error.reason)) from error
 
 
-def append_anchor(place: Place, message: t.Optional[str], *, now: datetime.datetime) -> Entry:
+def append_anchor(
+    place: Place, message: t.Optional[str], *, now: datetime.datetime, lock_seconds: float = LOCK_SECONDS
+) -> Entry:
     """Write a record that marks the head to be kept elsewhere; raises as append() does."""
-    return append(place, {"action": ANCHOR, "outcome": "recorded", "message": message}, now=now)
+    record = {"action": ANCHOR, "outcome": "recorded", "message": message}
+    return append(place, record, now=now, lock_seconds=lock_seconds)
 
 
 def _with_actor(record: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:

@@ -126,6 +126,17 @@ def seal(record: t.Mapping[str, t.Any]) -> t.Tuple[bytes, str]:
     return _HEAD + digest.encode("ascii") + b'",' + rest[1:] + b"\n", digest
 
 
+def line_of(record: t.Mapping[str, t.Any]) -> bytes:
+    """The line of a record that bears a hash already, right or wrong, without its line end.
+
+    :raises ValueError: it bears none, or holds what JSON has not.
+    """
+    if not is_hash(record.get("hash")):
+        raise ValueError("it bears no hash")
+    rest = canonical({key: value for key, value in record.items() if key != "hash"}).encode("ascii")
+    return _HEAD + record["hash"].encode("ascii") + b'",' + rest[1:]
+
+
 def parse(data: bytes) -> t.Optional[Seen]:
     """Read a line; None where it is no record at all."""
     try:
@@ -161,6 +172,7 @@ __all__ = (
     "Verification",
     "canonical",
     "is_hash",
+    "line_of",
     "parse",
     "seal",
 )

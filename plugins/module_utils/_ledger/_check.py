@@ -183,13 +183,12 @@ class _Checker:
     def finish(self, last: t.Optional[Line]) -> None:
         for low, high, line, file in self.gaps.ranges:
             which = "record %d is" % low if low == high else "records %d to %d are" % (low, high)
-            kind = "missing_file" if file else "removed"
-            text = (
-                "%s missing before record on this line" % which
-                if not file
-                else "%s missing, and so is %s, which held them" % (which, file)
-            )
-            self.result.add(Problem(str(file or line.file), None if file else line.number, low, high, kind, text + "."))
+            if file:
+                text = "%s missing, and so is %s, which held what is before this file." % (which, file)
+                self.result.add(Problem(str(file), None, low, high, "missing_file", text))
+            else:
+                text = "%s missing before the record on this line." % which
+                self.result.add(Problem(line.file, line.number, low, high, "removed", text))
         known = max(self.known or [0])
         if known >= self.expected:
             low = self.expected

@@ -11,11 +11,12 @@ import json
 import os
 import signal
 import stat
+import subprocess
 import time
 
 import pytest
 
-from ansible_collections.labfleet.conda.plugins.module_utils._ledger import _append
+from ansible_collections.labfleet.conda.plugins.module_utils._ledger import _append, _chain
 from ansible_collections.labfleet.conda.plugins.module_utils._ledger._append import (
     Rotation,
     append,
@@ -434,3 +435,35 @@ def test_a_known_head_is_compared(book):
     book.append(5)
     assert book.problems(known=[Head(*entry)]) == []
     assert book.problems(known=[Head(5, "0" * 64)]) == [("forked", 5, 5, "ledger.jsonl", 5)]
+
+
+DOCUMENT = os.path.join(os.path.dirname(__file__), *[".."] * 5, "docs", "docsite", "rst", "ledger.rst")
+
+
+def documented(start, end):
+    """The lines of a code block, given how its first and its last line start."""
+    with open(DOCUMENT, encoding="utf-8") as stream:
+        lines = [line[2:] for line in stream.read().split("\n")]
+    first = next(index for index, line in enumerate(lines) if line.startswith(start))
+    last = next(index for index, line in enumerate(lines) if index >= first and line.startswith(end))
+    return lines[first : last + 1]
+
+
+def test_the_example_of_the_documentation_is_intact():
+    assert _chain.parse("".join(documented('{"hash"', '"who"')).encode()).intact
+
+
+def test_the_check_by_hand_of_the_documentation_works(book):
+    script = "\n".join(documented("previous=", "done"))
+
+    def by_hand():
+        done = subprocess.run(["sh", "-c", script], cwd=book.directory, stdout=subprocess.PIPE, check=True)
+        return done.stdout.decode()
+
+    book.append(12, rotation=SMALL, message="Grüße \\ $HOME `x`")
+    assert "ledger-0001.jsonl" in book.names() and by_hand() == ""
+    lines = book.lines()
+    book.write([lines[0].replace(b'"time":"2026', b'"time":"2025'), *lines[1:]])
+    assert by_hand().startswith("does not fit: ")
+    book.write(lines[1:])
+    assert by_hand().startswith("does not fit: ")
