@@ -144,11 +144,11 @@ class Session:
 
     def driver(self) -> Driver:
         """Asks the tool of the installation that is there now."""
-        return Driver(tool_of(self.place), self.runner, self.environment())
+        return Driver(tool_of(self.place), self.runner, self.environment(), self.prefix)
 
     def look_again(self, *, broken: bool = False) -> None:
         """Read the prefix anew: under the lock, or after a recovery, it can be another."""
-        self.place = look_at(self.prefix, broken=broken)
+        self.place = look_at(self.place.base, None if self.place.is_base else self.prefix, broken=broken)
 
 
 def tool_of(place: Place) -> Tool:
@@ -159,9 +159,9 @@ def tool_of(place: Place) -> Tool:
     installation = place.installation
     kind, version = installation.kind, installation.version
     if installation.program is None or version is None:
-        raise Refused("The %s of %s cannot be used: it has no program, or no version." % (kind, place.prefix))
-    python = place.prefix + "/bin/python" if place.environment.python_version else None
-    return Tool(kind, version, installation.program, place.prefix, python, installation.versions)
+        raise Refused("The %s of %s cannot be used: it has no program, or no version." % (kind, place.base))
+    python = place.base + "/bin/python" if installation.versions.get("python") else None
+    return Tool(kind, version, installation.program, place.base, python, installation.versions)
 
 
 def with_session(
