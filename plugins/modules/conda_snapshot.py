@@ -205,6 +205,10 @@ snapshot_before:
   returned: when something was restored
   type: str
   sample: 20261122T100000Z-4a5b6c
+recovered:
+  description: What was done about a change that an interrupted run had left; V(null) where there was none.
+  returned: success
+  type: str
 removed:
   description: The ids of the snapshots that were removed.
   returned: success
@@ -273,8 +277,9 @@ def main() -> None:
         result = run_task(task)
     except SnapshotError as error:
         module.fail_json(msg=str(error))
-    if "snapshot_before" in result:
-        result["ledger"] = record_restore(result, **about)
+    ledger = record_restore(result, result.pop("records", ()), **about)
+    if ledger is not None:
+        result["ledger"] = ledger
     for text in result.pop("warnings"):
         module.warn(text)
     if result.get("problems") and not module.check_mode:

@@ -17,19 +17,26 @@ from ansible_collections.labfleet.conda.plugins.module_utils._ledger._place impo
 
 
 def record_restore(
-    result: t.Mapping[str, t.Any], *, ledger: t.Optional[str], run_id: t.Optional[str]
-) -> t.Dict[str, t.Any]:
-    """Write down what a restore has done.
+    result: t.Mapping[str, t.Any],
+    records: t.Sequence[t.Mapping[str, t.Any]] = (),
+    *,
+    ledger: t.Optional[str],
+    run_id: t.Optional[str],
+) -> t.Optional[t.Dict[str, t.Any]]:
+    """Write down what a restore has done, and what was recovered before it.
 
     :param result: that of the module conda_snapshot.
-    :returns: C(path), C(sequence) and C(hash), or C(path) and C(problem).
+    :param records: of the changes that were recovered.
+    :returns: C(path), C(sequence) and C(hash), or C(path) and C(problem); None where nothing was changed.
     """
-    place = place_at(ledger)
+    place, entry = place_at(ledger), None
+    restored = [restore_record(result, run_id)] if "snapshot_before" in result else []
     try:
-        entry = append(place, restore_record(result, run_id), now=datetime.datetime.now(datetime.timezone.utc))
+        for record in [*records, *restored]:
+            entry = append(place, record, now=datetime.datetime.now(datetime.timezone.utc))
     except LedgerError as error:
         return {"path": place.path, "problem": str(error)}
-    return {"path": place.path, "sequence": entry.sequence, "hash": entry.hash}
+    return {"path": place.path, "sequence": entry.sequence, "hash": entry.hash} if entry else None
 
 
 def restore_record(result: t.Mapping[str, t.Any], run_id: t.Optional[str] = None) -> t.Dict[str, t.Any]:

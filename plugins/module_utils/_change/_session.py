@@ -49,6 +49,8 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._processes 
 from ansible_collections.labfleet.conda.plugins.module_utils._system._run import Interrupts, Runner, Supervised
 
 _HOME = "home"
+# What conda_snapshot does: between the snapshot and its restore, others have worked in the prefix.
+RESTORE_ACTION = "restore"
 
 
 class PrefixStore(Store):
@@ -83,7 +85,9 @@ class PrefixStore(Store):
             environment = read_packages_or_none(self.prefix)
             python = environment.record("python") if environment else None
             planned = brought_by(journal.caches, journal.packages, site_packages(python) if python else None)
-            done = restore(self.prefix, found, planned=planned)
+            planned.update("conda-meta/%s.json" % name for name in journal.packages)
+            late = journal.record.get("action") == RESTORE_ACTION
+            done = restore(self.prefix, found, planned=planned, late=late)
         except StopIteration:
             raise Failed("The snapshot %s of %s is gone or not whole." % (snapshot, self.prefix)) from None
         except SnapshotError as error:
@@ -226,6 +230,7 @@ def runs_as_owner(place: Place) -> bool:
 
 __all__ = (
     "PrefixStore",
+    "RESTORE_ACTION",
     "Session",
     "forget",
     "identifier",
