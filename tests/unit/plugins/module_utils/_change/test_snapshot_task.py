@@ -12,6 +12,7 @@ import pwd
 import pytest
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change import _owner, _snapshot_task
+from ansible_collections.labfleet.conda.plugins.module_utils._change._journal import Journal, write_journal
 from ansible_collections.labfleet.conda.plugins.module_utils._change._snapshot_task import Task, run_task
 from ansible_collections.labfleet.conda.plugins.module_utils._change._store import SnapshotError
 from ansible_collections.labfleet.conda.plugins.module_utils._system._lock import PrefixLock
@@ -157,3 +158,54 @@ def test_root_works_as_the_owner(run, as_root):
     os.chmod(run.prefix + "/share/script.sh", 0o600)
     other = run("taken")["snapshot"]
     assert other["missing"] == [{"path": "share/script.sh", "reason": "permission denied"}]
+
+
+def journal_of(prefix, **journal):
+    """Leave the journal that a run would have left which was killed."""
+    given = {"change": None, "phase": "apply", "packages": (), "caches": (), "record": {}}
+    with_state = os.open(prefix + "/.labfleet-conda", os.O_RDONLY)
+    write_journal(with_state, Journal(**dict(given, **journal)))
+    os.close(with_state)
+
+
+def test_what_an_interrupted_change_has_left_is_undone_first(run):
+    taken = run("taken")["snapshot"]["id"]
+    os.rename(run.prefix + "/bin/conda", run.prefix + "/bin/conda.c~")
+    journal_of(run.prefix, change=taken, record={"action": "update", "prefix": run.prefix, "snapshot": taken})
+    result = run("taken")
+    assert "was undone" in result["recovered"] and result["changed"]
+    assert [record["outcome"] for record in result["records"]] == ["recovered"]
+    assert read(run.prefix + "/bin/conda").endswith("echo 1.0\n")
+    assert not os.path.exists(run.prefix + "/bin/conda.c~")
+    assert not os.path.exists(run.prefix + "/.labfleet-conda/journal.json")
+
+
+def test_in_check_mode_an_interrupted_change_stays_as_it_is(run):
+    taken = run("taken")["snapshot"]["id"]
+    journal_of(run.prefix, change=taken)
+    before = listing(run.prefix)
+    run("restored", check=True)
+    assert listing(run.prefix) == before
+    assert os.path.exists(run.prefix + "/.labfleet-conda/journal.json")
+
+
+def test_a_restore_that_was_killed_is_finished_by_the_next_run(run, monkeypatch):
+    run("taken")
+    os.unlink(run.prefix + "/conda-meta/conda-1.0-0.json")
+    package(run.prefix, "conda-2.0-0", {"bin/conda": "2.0"})
+    write(run.prefix, "my-notes", "mine")
+    really = _snapshot_task.restore
+
+    def killed(*arguments, **options):
+        if not options.get("dry"):
+            raise KeyboardInterrupt
+        return really(*arguments, **options)
+
+    monkeypatch.setattr(_snapshot_task, "restore", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run("restored")
+    monkeypatch.setattr(_snapshot_task, "restore", really)
+    result = run("pruned", keep=5)
+    assert result["recovered"]
+    assert read(run.prefix + "/bin/conda").endswith("echo 1.0\n")
+    assert read(run.prefix + "/my-notes") == "mine"  # what no package owns stays where it is
