@@ -5,7 +5,7 @@
 # Each target sets up what it needs, so that any of them can be the first command on a new machine.
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint demo bench docs lab-up lab-down clean venv venv-gates packages browser collections
+.PHONY: help test lint demo soak bench docs lab-up lab-down clean venv venv-gates packages browser collections
 
 # What the user has set for other work must not change what is tested.
 unexport PYTHONPATH PYTHONHOME ANSIBLE_CONFIG ANSIBLE_INVENTORY
@@ -19,6 +19,7 @@ help:
 	@echo "make test      all tests: unit, gates, integration"
 	@echo "make lint      only the quick gates"
 	@echo "make docs      the HTML documentation, in build/docs"
+	@echo "make soak      the tests that kill and break a real update, 200 times"
 	@echo "make bench     the benchmark: one table of ratios"
 	@echo "make lab-up    start the hosts of the integration tests; make lab-down removes them"
 	@echo "make clean     remove what these targets have made in the checkout"
@@ -55,6 +56,12 @@ demo: venv collections
 	@ANSIBLE_COLLECTIONS_PATH=$(COLLECTIONS) .venv/bin/ansible-playbook -i inventories/demo labfleet.conda.audit \
 		-e audit_dest=$(CURDIR)/.demo/report -e audit_storage=true
 	@echo
+	@if $(LAB) demo-base .demo/base; then \
+		ANSIBLE_COLLECTIONS_PATH=$(COLLECTIONS) .venv/bin/ansible-playbook -i localhost, tests/lab/demo_update.yml \
+			-e ansible_python_interpreter=$(CURDIR)/$(PYTHON) \
+			-e demo_base=$(CURDIR)/.demo/base -e demo_ledger=$(CURDIR)/.demo/log/ledger.jsonl; \
+	else test $$? = 3; fi
+	@echo
 	@echo "The report of the audit is .demo/report/audit.html: open it in a browser."
 	@echo "Try next, with your own hosts:"
 	@echo "  ANSIBLE_COLLECTIONS_PATH=$(COLLECTIONS) .venv/bin/ansible-playbook -i INVENTORY labfleet.conda.detect"
@@ -63,6 +70,10 @@ demo: venv collections
 	@echo "or look at one host of the demo in full:"
 	@echo "  ANSIBLE_COLLECTIONS_PATH=$(COLLECTIONS) .venv/bin/ansible login01 -i inventories/demo \\"
 	@echo "    -m labfleet.conda.conda_info -a 'root={{ conda_root }} gather=records'"
+
+soak: venv-gates packages
+	@LABFLEET_KILLS=$${LABFLEET_KILLS:-200} $(PYTHON) -m pytest -s tests/integration/test_update_kill.py \
+		tests/integration/test_update_faults.py
 
 bench: venv packages collections
 	@$(PYTHON) tests/benchmark/bench.py

@@ -93,7 +93,7 @@ options:
     description:
       - Export only the last so many of the records that all other options leave.
     type: int
-  message:
+  note:
     description:
       - A text for the record that V(anchor) writes, such as where the head will be kept.
     type: str
@@ -139,7 +139,7 @@ EXAMPLES = r"""
 - name: Mark the point up to which the auditors have a copy
   labfleet.conda.conda_ledger:
     operation: anchor
-    message: Kept by the auditors
+    note: Kept by the auditors
   become: true
   register: anchor
 """
@@ -302,7 +302,7 @@ ARGUMENT_SPEC = {
     },
     "after": {"type": "int", "default": 0},
     "last": {"type": "int"},
-    "message": {"type": "str"},
+    "note": {"type": "str"},
     "time_limit": {"type": "float", "default": 60},
     "fail_on_problem": {"type": "bool", "default": True},
 }
@@ -319,7 +319,7 @@ def main() -> None:
             before, entry = result["head"], None
             if not module.check_mode:
                 now = datetime.datetime.now(datetime.timezone.utc)
-                entry = append_anchor(place, options["message"], now=now, lock_seconds=options["time_limit"])
+                entry = append_anchor(place, options["note"], now=now, lock_seconds=options["time_limit"])
             result = with_anchor(place, result, before, entry)
     except LedgerError as error:
         module.fail_json(msg=str(error))

@@ -94,6 +94,15 @@ options:
       - How long to wait while another task of this collection changes the environment.
     type: float
     default: 30
+  ledger:
+    description:
+      - The file of the ledger on the host, in which a restore is recorded. By default
+        C(/var/log/labfleet-conda/ledger.jsonl) for root, and a file in the home of other users.
+    type: path
+  run_id:
+    description:
+      - What names this run in the ledger, such as the number of a job.
+    type: str
 notes:
   - The module refuses prefixes to which others than their owner can write, since these could interfere.
   - Access times, and the change times of the file system, are no part of a snapshot.
@@ -196,12 +205,21 @@ snapshot_before:
   returned: when something was restored
   type: str
   sample: 20261122T100000Z-4a5b6c
+recovered:
+  description: What was done about a change that an interrupted run had left; V(null) where there was none.
+  returned: success
+  type: str
 removed:
   description: The ids of the snapshots that were removed.
   returned: success
   type: list
   elements: str
   sample: []
+ledger:
+  description: Where the restore was recorded, and the head of the ledger; or C(problem), when it could not be.
+  returned: when something was restored
+  type: dict
+  sample: {path: /var/log/labfleet-conda/ledger.jsonl, sequence: 12, hash: 9f86d081884c7d65...}
 changed_paths:
   description: How many files and directories were put back, made right or removed.
   returned: when O(state=restored)
@@ -231,6 +249,7 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.labfleet.conda.plugins.module_utils._change._restore_record import record_restore
 from ansible_collections.labfleet.conda.plugins.module_utils._change._snapshot_task import Task, run_task
 from ansible_collections.labfleet.conda.plugins.module_utils._change._store import SnapshotError
 
@@ -244,16 +263,23 @@ ARGUMENT_SPEC = {
     "max_size": {"type": "int"},
     "force": {"type": "bool", "default": False},
     "lock_seconds": {"type": "float", "default": 30},
+    "ledger": {"type": "path"},
+    "run_id": {"type": "str"},
 }
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    task = Task(check=module.check_mode, now=time.time(), token=secrets.token_hex(3), **module.params)
+    options = dict(module.params)
+    about = {"ledger": options.pop("ledger"), "run_id": options.pop("run_id")}
+    task = Task(check=module.check_mode, now=time.time(), token=secrets.token_hex(3), **options)
     try:
         result = run_task(task)
     except SnapshotError as error:
         module.fail_json(msg=str(error))
+    ledger = record_restore(result, result.pop("records", ()), **about)
+    if ledger is not None:
+        result["ledger"] = ledger
     for text in result.pop("warnings"):
         module.warn(text)
     if result.get("problems") and not module.check_mode:

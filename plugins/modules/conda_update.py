@@ -20,7 +20,7 @@ description:
     under way, and says so in RV(recovered).
   - The work is done by the owner of the prefix. Run as root on a prefix of another user, the module becomes that user
     for good before it touches anything. A prefix that others can write to is refused, see O(trusted_writers).
-  - Environments below C(envs) are never touched.
+  - Environments below C(envs) are not touched, but for the one that O(environment) names.
   - When what is wanted can be seen in the files, no program is started and nothing is written.
 extends_documentation_fragment:
   - labfleet.conda._attributes
@@ -44,11 +44,17 @@ options:
     description:
       - The base prefix.
       - A micromamba that stands alone is named by its own path, such as V(/usr/local/bin/micromamba), or by its root
-        prefix, where both have the same owner. It is updated by C(micromamba self-update), and its snapshot is a copy of
-        the program in C(.labfleet-conda) of the directory that it lies in. Its version is asked of it, since no file
+        prefix, where both have the same owner. It is updated by C(micromamba self-update), and its snapshot is a copy
+        of the program in C(.labfleet-conda) of the directory that it lies in. Its version is asked of it, since no file
         tells it, so that this one program is run in check mode too.
     type: path
     required: true
+  environment:
+    description:
+      - An environment to change in place of the base prefix, with the tool of O(prefix), which belongs to root or to
+        the owner of the environment. O(packages) tells what must hold there.
+      - It is verified by its records and files and by the start of its Python.
+    type: path
   version:
     description:
       - V(newest) is the newest version in the channels that the Python of the prefix can run. A version, such as
@@ -56,12 +62,12 @@ options:
         V(any) leaves the tool as it is, for O(packages) and O(solver).
       - The update is done as an installation with a lower bound, never with C(conda update), which silently does
         nothing when something holds it back.
+      - By default it is V(newest), and with O(environment) V(any), which is the only choice there.
     type: str
-    default: newest
   packages:
     description:
-      - Match specs of other packages of the base prefix that must hold afterwards, such as V(mamba>=2.7). They are
-        installed in the same transaction.
+      - Match specs of other packages of the base prefix or the O(environment) that must hold afterwards, such as
+        V(mamba>=2.7). They are installed in the same transaction. What a pin forbids is refused.
     type: list
     elements: str
     default: []
@@ -205,6 +211,15 @@ EXAMPLES = r"""
       - conda create --dry-run --offline -n test python
   become: true
 
+- name: Lift one package in an environment of a user
+  labfleet.conda.conda_update:
+    prefix: /opt/conda
+    environment: /home/alice/.conda/envs/train
+    packages:
+      - openssl>=3.0.14
+    busy: skip
+  become: true
+
 - name: Put the fast solver in force
   labfleet.conda.conda_update:
     prefix: /opt/conda
@@ -215,7 +230,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 prefix:
-  description: The base prefix.
+  description: The prefix that was to be changed, the base prefix or the environment.
   returned: always
   type: str
   sample: /opt/conda
@@ -228,7 +243,7 @@ outcome:
   type: str
   sample: committed
 before:
-  description: The versions of the tool, its solver and Python before.
+  description: The versions of the tool, its solver and Python before; with O(environment) of what is asked for.
   returned: always
   type: dict
   sample: {conda: 26.5.3, python: 3.13.2}
@@ -259,6 +274,11 @@ packages:
       description: The same after; null for one that goes.
       type: dict
       sample: {version: 26.7.1, build: py313h78bf25f_0, channel: conda-forge}
+held:
+  description: That it is C(frozen) or C(pinned), where this is why it failed.
+  returned: when somebody wants it to stay as it is
+  type: str
+  sample: frozen
 newest:
   description: The newest version in the channels of each package that was to be the newest, whatever holds it back.
   returned: when the channels were asked
@@ -320,7 +340,8 @@ from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan imp
 
 ARGUMENT_SPEC = {
     "prefix": {"type": "path", "required": True},
-    "version": {"type": "str", "default": "newest"},
+    "environment": {"type": "path"},
+    "version": {"type": "str"},
     "packages": {"type": "list", "elements": "str", "default": []},
     "solver": {"type": "str", "choices": ["keep", "libmamba", "rattler", "classic"], "default": "keep"},
     "python": {"type": "str", "choices": ["keep", "move"], "default": "keep"},

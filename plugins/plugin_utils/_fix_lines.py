@@ -5,7 +5,7 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What to type to mend packages of environments: the hosts for C(--limit), and a command per environment."""
+"""What to type to mend packages of environments: the hosts for C(--limit), and a playbook or commands."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ MANY_HOSTS = 50
 
 _Map = t.Mapping[str, t.Any]
 _UPPER_BOUND = re.compile(r"^(<=?)\s*([^<>=!~*^$()|,\s]+)$")
+# Stands for the hosts in the words of a command until all of them are known.
+_LIMIT = "{limit}"
 _HOME = re.compile(r"^/home/([^/]+)/")
 # What ansible takes for something else than a name when it stands in a pattern.
 _NO_PLAIN_NAME = re.compile(r"^[~!&@]|[*?\[\],\s]")
@@ -86,8 +88,9 @@ def _any_matches(spec: str, versions: t.Iterable[str]) -> bool:
 def fix_lines(rows: t.Iterable[_Map], *, limit_file: str | None = None) -> list[dict[str, t.Any]]:
     """What to type on which hosts, equal commands merged.
 
-    The commands are those of conda, run as the owner of each environment: what a user can change is never run as
-    anybody else.
+    What conda installed is mended by the playbook update_environments, which works as the owner of each environment and
+    undoes what does not pass. Where it cannot be used, inside other roots and for what pip installed, the commands are
+    those of the tools, run as the owner too: what a user can change is never run as anybody else.
 
     :param rows: what to mend: C(host), C(root) (of the look), C(prefix), C(owner), C(processes), C(kind) (conda or
         pip), C(spec) (what to install; None where nobody knows), C(package), C(installation), the entry of the
@@ -96,35 +99,40 @@ def fix_lines(rows: t.Iterable[_Map], *, limit_file: str | None = None) -> list[
     :param limit_file: see limit_pattern().
     :returns: maps of C(hosts) (names), C(limit), C(command) (None where there is none to give) and C(note).
     """
-    merged: dict[tuple[str | None, str], list[str]] = {}
+    merged: dict[tuple[tuple[str, ...] | None, str], list[str]] = {}
     for row in rows:
-        command, notes = _command(row)
-        merged.setdefault((command, "; ".join(notes)), []).append(row["host"])
-    return [
-        {
-            "hosts": sorted(set(names)),
-            "limit": limit_pattern(names, limit_file=limit_file),
-            "command": command,
-            "note": note,
-        }
-        for (command, note), names in merged.items()
-    ]
+        words, notes = _words(row)
+        merged.setdefault((words, "; ".join(notes)), []).append(row["host"])
+    fixes = []
+    for (words, note), names in merged.items():
+        limit = limit_pattern(names, limit_file=limit_file)
+        command = shlex.join(limit if word == _LIMIT else word for word in words) if words else None
+        fixes.append({"hosts": sorted(set(names)), "limit": limit, "command": command, "note": note})
+    return fixes
 
 
-def _command(row: _Map) -> tuple[str | None, list[str]]:
-    """The command for one environment, and what to know before it is typed."""
+def _words(row: _Map) -> tuple[tuple[str, ...] | None, list[str]]:
+    """The words of the command for one environment, and what to know before it is typed."""
     prefix, owner, installation = row["prefix"], str(row.get("owner") or ""), row.get("installation")
     reason = _why_none(row, owner, installation)
     if reason:
         return None, ["%s in %s: %s" % (row["package"], prefix, reason)]
     notes = list(_notes(row, owner, installation))
+    if row["kind"] == "conda" and row.get("root") in (None, "/") and not owner.isdigit():
+        spec = "lift_spec=" + _below(row["spec"])
+        return ("ansible-playbook", "labfleet.conda.update_environments", "--limit", _LIMIT, "-e", spec), notes
     user = "#" + owner if owner.isdigit() else owner
     if row["kind"] == "pip":
         words = [prefix + "/bin/python", "-m", "pip", "install", row["spec"]]
     else:
         program = installation.get("program") or "%s/bin/%s" % (installation["prefix"], installation["kind"])
         words = [program, "install", "-p", prefix, row["spec"]]
-    return shlex.join(["sudo", "-H", "-u", user, *words]), notes
+    return ("sudo", "-H", "-u", user, *words), notes
+
+
+def _below(spec: str) -> str:
+    """What must go so that a spec with a lower bound holds: openssl<3.0.13 for openssl>=3.0.13."""
+    return spec.replace(">=", "<") if ">=" in spec else spec.replace(">", "<=")
 
 
 def _why_none(row: _Map, owner: str, installation: _Map | None) -> str | None:
@@ -162,7 +170,7 @@ def _notes(row: _Map, owner: str, installation: _Map | None) -> t.Iterator[str]:
     if owner.isdigit():
         yield "nobody has the user number of its owner any more"
     if installation and installation.get("frozen") and row["prefix"] == installation.get("prefix"):
-        yield "it is frozen: conda refuses without --override-frozen"
+        yield "it is frozen, so it is held back until the policy sets update.override_frozen"
 
 
 __all__ = ("MANY_HOSTS", "fix_lines", "limit_pattern", "mending_spec", "not_for_limit")

@@ -29,12 +29,12 @@ def host_entry(result: t.Mapping[str, t.Any] | None, *, mark: str) -> dict[str, 
         return {"status": "failed", "message": "the host gave no result"}
     if mark not in result:
         status = "unreachable" if result.get("unreachable") else "failed"
-        return {"status": status, "message": _message(result)}
+        return {"status": status, "message": message_of(result)}
     kept = {key: value for key, value in result.items() if key not in _VOLATILE and not key.startswith("_")}
     return {"status": "ok" if result.get("complete") else "incomplete", **kept}
 
 
-def _message(result: t.Mapping[str, t.Any]) -> str:
+def message_of(result: t.Mapping[str, t.Any]) -> str:
     """Why a host gave nothing, in one line: ansible-core's message, and what the interpreter said if it never ran."""
     message = " ".join(str(result.get("msg") or "no reason was given").split())
     while message.startswith(("Task failed: ", "Action failed: ")):
@@ -75,4 +75,4 @@ def registered(task_vars: t.Mapping[str, t.Any], hosts: t.Iterable[str], variabl
     return found
 
 
-__all__ = ("SEEN", "host_entry", "hosts_summary", "registered")
+__all__ = ("SEEN", "host_entry", "hosts_summary", "message_of", "registered")

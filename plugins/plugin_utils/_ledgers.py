@@ -16,6 +16,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._ledger._chain impo
     Line,
     Verification,
     is_hash,
+    is_number,
     line_of,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._ledger._check import check
@@ -123,7 +124,7 @@ def read_known(hosts: t.Any) -> dict[str, Known]:
     except (AttributeError, KeyError, TypeError) as error:
         raise ValueError("it holds no heads") from error
     for name, head in known.items():
-        if not (isinstance(head.path, str) and type(head.sequence) is int and is_hash(head.hash)):
+        if not (isinstance(head.path, str) and is_number(head.sequence) and is_hash(head.hash)):
             raise ValueError("what it holds of %s is no head" % name)
     return known
 

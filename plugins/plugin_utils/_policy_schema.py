@@ -182,6 +182,28 @@ KEYS = (
     ),
     Key("base.packages", TEXTS, [], "Names of packages that may be in a base environment besides what installers put."),
     Key(
+        "update.version",
+        CHOICE,
+        "minimum",
+        "What the playbook update brings each base prefix to: to C(versions.minimum), where it is below that, or to the"
+        " newest version that its channels have.",
+        choices=("minimum", "newest"),
+    ),
+    Key(
+        "update.python",
+        CHOICE,
+        "keep",
+        "Whether the Python of a prefix may C(move) to another minor version when an update needs it.",
+        choices=("keep", "move"),
+    ),
+    Key(
+        "update.override_frozen",
+        BOOLEAN,
+        False,
+        "Whether updates change prefixes that are marked as frozen (CEP 22).",
+    ),
+    Key("update.keep_snapshots", WHOLE, 5, "How many snapshots are kept of each prefix.", minimum=1),
+    Key(
         "environments.unused_days",
         WHOLE,
         365,

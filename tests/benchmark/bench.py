@@ -21,7 +21,7 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(CHECKOUT / "tests"), str(CHECKOUT / "build" / "collections")]
 
-from benchmark import audits  # noqa: E402
+from benchmark import audits, rollback  # noqa: E402
 from benchmark.shapes import Shape, build, real_conda_commands, real_conda_environment  # noqa: E402
 from gates import toolbox  # noqa: E402
 from lab import LabUnavailable, hosts  # noqa: E402
@@ -210,6 +210,22 @@ def reports() -> t.Iterator[Row]:
     yield Row(*texts, f"{answer['megabytes']:.0f} MB", "< 10 s, 500 MB", reached)
 
 
+def snapshots() -> t.Iterator[Row]:
+    """Snapshots of a base of 25,000 files, as conda links them: taken, and restored after few and after all changed."""
+    answer = rollback.measured()
+    count, links = f"{answer['files']} files", answer["links"]
+    ratio = answer["take"] / links
+    texts = (f"snapshot of {count}", f"{answer['take']:.2f} s", f"bare link() {links:.2f} s", f"{ratio:.2f} x")
+    yield Row(*texts, "< 1.5 s", answer["take"] < 1.5)
+    for what, key, wanted in (
+        ("all replaced", "all", 5.0),
+        ("100 renamed", "few", 1.0),
+        ("nothing changed", "none", 1.0),
+    ):
+        texts = (f"rollback of {count}, {what}", f"{answer[key]:.2f} s", "", "", f"< {wanted:g} s")
+        yield Row(*texts, answer[key] < wanted)
+
+
 def ansible(command: list[str], **more: str) -> str:
     """Run a command of ansible-core, the checkout as the collection."""
     collection = CHECKOUT / "build" / "collections" / "ansible_collections" / "labfleet" / "conda"
@@ -249,6 +265,7 @@ PARTS = {
     "task": whole_task,
     "payload": payload,
     "report": reports,
+    "snapshot": snapshots,
 }
 
 

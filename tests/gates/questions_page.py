@@ -90,10 +90,12 @@ The blast radius
   $ ansible-playbook labfleet.conda.ask -e ask_document=audit.json -e ask_question=blast_radius \\
       -e ask_advisory=CVE-2026-53940 -e ask_limit_dest=hosts.txt
 
-The answer names the hosts, the users and the environments, and what to type: the hosts for ``--limit``, and for each
-environment a command that runs as its owner. There is no command where somebody would have to run what another user can
-change, or where no version is known that mends it; the reason stands there instead. Names merged as in ``gpu[01-12]``
-are for reading only: Ansible does not take them for ``--limit``.
+The answer names the hosts, the users and the environments, and what to type: the hosts for ``--limit``, and the run of
+the playbook ``update_environments`` that mends them
+(:ref:`how it works <ansible_collections.labfleet.conda.docsite.update>`). For what pip installed, and inside another
+root, it is a command that runs as the owner of the environment. There is none where somebody would have to run what
+another user can change, or where no version is known that mends it; the reason stands there instead. Names merged as in
+``gpu[01-12]`` are for reading only: Ansible does not take them for ``--limit``.
 
 Ready questions
 ---------------

@@ -210,7 +210,7 @@ def test_the_module_verifies_exports_and_anchors(fleet):
     result, success = fleet.module("condapython", operation="anchor", check=True)
     assert success and result["changed"] and fleet.sh("condapython", "ls") == "code\n"
     fleet.append("condapython", 3)
-    anchor, success = fleet.module("condapython", operation="anchor", message="kept by the auditors")
+    anchor, success = fleet.module("condapython", operation="anchor", note="kept by the auditors")
     assert success and anchor["changed"] and anchor["head"]["sequence"] == 4 and anchor["entries"] == 4
     assert "-sequence: 3" in fleet.said and "+hash: " + anchor["head"]["hash"] in fleet.said
     exported, success = fleet.module("condapython", operation="export", outcome=["committed"], last=2)

@@ -23,6 +23,8 @@ from integration.updating import Update, differing, update
 from lab import LabUnavailable
 from lab.base import Base, copy_of, make_base
 
+from ansible_collections.labfleet.conda.plugins.module_utils._system._lock import PrefixLock
+
 # From a path and the true content to the code, the content, and the length that is announced.
 Answer = t.Callable[[str, bytes], "tuple[int, bytes, int]"]
 HTML = b"<html><body>Please log in to the network of this hotel.</body></html>"
@@ -193,10 +195,22 @@ def test_two_runs_at_once_take_turns(base: Base) -> None:
 
 
 def test_who_does_not_get_the_lock_says_who_has_it(base: Base) -> None:
+    base.state.mkdir(mode=0o700, exist_ok=True)
+    folder = os.open(base.state, os.O_RDONLY)
+    try:
+        with PrefixLock(folder, str(base.state), what="takes its time", wait_seconds=0):
+            result = update(base, lock_seconds=0)
+    finally:
+        os.close(folder)
+    assert f"process {os.getpid()} on " in result["failed"] and "(takes its time)" in result["failed"]
+    assert update(base, lock_seconds=0)["outcome"] == "committed"
+
+
+def test_who_comes_while_conda_is_at_work_can_be_put_off(base: Base) -> None:
     first = Update(base)
     assert first.reach("apply")
-    result = update(base, lock_seconds=0)
-    assert "Another change is under way" in result["failed"] and "updates" in result["failed"]
+    second = update(base, busy="skip", lock_seconds=0)
+    assert second["outcome"] == "deferred" or "Another change is under way" in second["failed"]
     assert first.result()["outcome"] == "committed"
 
 

@@ -54,6 +54,12 @@ def command_demo(arguments: argparse.Namespace) -> None:
     demo.make(arguments.folder)
 
 
+def command_demo_base(arguments: argparse.Namespace) -> None:
+    from . import demo
+
+    demo.make_base(arguments.path.absolute())
+
+
 def command_shape(arguments: argparse.Namespace) -> None:
     from . import shapes
 
@@ -93,6 +99,8 @@ def parser() -> argparse.ArgumentParser:
     command("packages", command_packages, "Print the Debian packages that are missing on this machine.")
     demo = command("demo", command_demo, "Make the demo fleet below a folder.")
     demo.add_argument("folder", type=Path)
+    base = command("demo-base", command_demo_base, "Make a base prefix at a path, for the update that the demo shows.")
+    base.add_argument("path", type=Path)
     shape = command("shape", command_shape, "Build a file system tree of a known size for benchmarks.")
     shape.add_argument("name", choices=("S", "M", "L"))
     command("clean", command_clean, "Remove the hosts and the whole cache.")

@@ -69,6 +69,25 @@ def make(folder: Path) -> None:
     cache.say(f"made the demo fleet in {hosts}", started)
 
 
+def make_base(path: Path) -> None:
+    """Make a base prefix with conda 4.3.13 that runs where it lies, anew each time, to be updated by the demo."""
+    prepared = local.local_channel()
+    if prepared.note:
+        raise LabUnavailable(f"The update is not shown: {prepared.note}.")
+    minor = ".".join(prepared.python.split(".")[:2])
+    url = prepared.folder.as_uri()
+    shutil.rmtree(path, ignore_errors=True)
+    request = prefixes.Request(
+        channels=((prepared.folder, url),),
+        specs=("conda=4.3.13", f"python={minor}", "pip", "setuptools", "wheel"),
+        seen=str(path),
+        condarc=f"channels:\n  - {url}\nauto_update_conda: false\n",
+    )
+    prefixes.install(path, request)
+    for name in ("envs", "pkgs"):
+        (path / name).mkdir()
+
+
 def material() -> Material:
     """Build or find what the hosts are made of."""
     channel_of_conda = local.local_channel()

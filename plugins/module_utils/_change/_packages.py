@@ -38,7 +38,7 @@ def read_packages(prefix: str) -> Environment:
     """
     try:
         with Root("/").directory(prefix) as directory:
-            memory = RecordMemory(keep_files=True, limit=MAX_RECORDS_BYTES)
+            memory = RecordMemory(keep_files=True, limit=MAX_RECORDS_BYTES, most=MAX_RECORDS_BYTES)
             return read_environment(directory, report=Report(), with_details=True, memory=memory)
     except Absent as error:
         message = "%s is no environment of conda: it has no conda-meta directory. Name the prefix of an environment."

@@ -16,11 +16,13 @@ from ansible_collections.labfleet.conda.plugins.module_utils._discover._configur
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._installations import (
     Installation,
     installation_in,
+    who_may_write,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import Look, Options
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._solver import solver_in_force
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._standalone import standalone_program
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import Environment
+from ansible_collections.labfleet.conda.plugins.module_utils._system._access import NOBODY, Writers
 from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable
 from ansible_collections.labfleet.conda.plugins.module_utils._system._files import is_there
 from ansible_collections.labfleet.conda.plugins.module_utils._system._processes import own_uid
@@ -32,9 +34,12 @@ _BASE_ONLY = ("pkgs", "envs", "condabin", ".labfleet-conda/journal.json")
 
 
 class Place(t.NamedTuple):
-    """A base prefix, as the files tell it.
+    """A base prefix, or an environment of it, as the files tell it.
 
+    :param prefix: what is to be changed.
+    :param installation: whose tool is to change it.
     :param environment: for a program that stands alone (look_at_program) there is none.
+    :param writers: who may write to it, or exchange it.
     :param configuration: the settings in force for its owner.
     :param owner: the name of its owner; home: the owner's home, None where nobody knows it.
     :param unread: what could not be read of it, as PATH: REASON.
@@ -48,15 +53,26 @@ class Place(t.NamedTuple):
     home: t.Optional[str]
     gid: int
     unread: t.List[str]
+    writers: Writers = NOBODY
 
     @property
     def uid(self) -> int:
-        return self.installation.uid
+        return self.environment.uid if self.environment is not None else self.installation.uid
 
     @property
     def subject(self) -> str:
         """The path that it is known by: that of the prefix, or of a program that stands alone."""
         return self.prefix if self.environment is not None else str(self.installation.program)
+
+    @property
+    def base(self) -> str:
+        """The base prefix of the installation."""
+        return self.installation.prefix or self.prefix
+
+    @property
+    def is_base(self) -> bool:
+        """Whether the base prefix itself is to be changed."""
+        return self.prefix == self.base
 
     @property
     def version(self) -> t.Optional[str]:
@@ -76,34 +92,42 @@ class Place(t.NamedTuple):
         return found.value if found is not None else None
 
 
-def look_at(prefix: str, *, broken: bool = False, seconds: float = 60.0) -> Place:
-    """Look at a base prefix, without running anything.
+def look_at(prefix: str, environment: t.Optional[str] = None, *, broken: bool = False, seconds: float = 60.0) -> Place:
+    """Look at a base prefix, or at an environment that its tool is to change, without running anything.
 
-    :param prefix: its absolute path.
+    :param prefix: the absolute path of the base prefix.
+    :param environment: the absolute path of the environment; None for the base prefix itself.
     :param broken: take one whose conda is gone, as after a change that was cut off; its version is unknown then.
-    :raises Refused: there is no installation.
+    :raises Refused: there is no installation, or no environment.
     :raises ScanError: the host cannot be looked at.
     """
-    path = "/" + prefix.strip("/")
-    place = _look(path, [], seconds, broken)
+    paths = ["/" + path.strip("/") for path in (prefix, environment) if path is not None]
+    place = _look(paths, [], seconds, broken)
     # Root changes with settings for everybody only; the settings of another owner are those of its home too.
-    return place if place.uid == _ROOT or place.home is None else _look(path, [place.owner], seconds, broken)
+    return place if place.uid == _ROOT or place.home is None else _look(paths, [place.owner], seconds, broken)
 
 
-def _look(path: str, users: t.List[str], seconds: float, broken: bool) -> Place:
-    look = Look(Options(search_paths=[path], depth=0, users=users, time_limit=seconds))
+def _look(paths: t.List[str], users: t.List[str], seconds: float, broken: bool) -> Place:
+    look = Look(Options(search_paths=paths, depth=0, users=users, time_limit=seconds))
     look.run()
+    base, environment = _environment(look, paths[0]), _environment(look, paths[-1])
+    found = [item for item in look.result.installations if item.environment is base]
+    if not found and broken and any(is_there("%s/%s" % (base.prefix, name)) for name in _BASE_ONLY):
+        found = [installation_in(look.survey, base, "conda")]
+    if not found:
+        raise Refused("%s is an environment, but holds no conda, mamba or micromamba: name a base prefix." % paths[0])
+    if environment is not base and [item for item in look.result.installations if item.environment is environment]:
+        raise Refused("%s is a base prefix itself: name it as prefix, without environment." % paths[-1])
+    return _place(look, found[0], environment)
+
+
+def _environment(look: Look, path: str) -> Environment:
     identity = look.survey.identity(path)
     environment = look.survey.environments.get(identity) if identity else None
     if environment is None:
         text = "There is no environment at %s: it has no conda-meta directory that can be read.%s"
         raise Refused(text % (path, _why(look, path)))
-    found = [item for item in look.result.installations if item.environment is environment]
-    if not found and broken and any(is_there("%s/%s" % (environment.prefix, name)) for name in _BASE_ONLY):
-        found = [installation_in(look.survey, environment, "conda")]
-    if not found:
-        raise Refused("%s is an environment, but holds no conda, mamba or micromamba: name a base prefix." % path)
-    return _place(look, found[0], environment)
+    return environment
 
 
 def _why(look: Look, path: str) -> str:
@@ -129,6 +153,7 @@ def _place(look: Look, installation: Installation, environment: Environment) -> 
         home=user.home if user else None,
         gid=user.gid if user else environment.gid,
         unread=["%s: %s" % (item["path"], item["reason"]) for item in entries if item["path"].startswith(below)],
+        writers=_writers(look, installation, environment),
     )
 
 
@@ -158,12 +183,20 @@ def look_at_program(path: str) -> Place:
         prefix=str(installation.prefix),
         installation=installation,
         environment=t.cast(Environment, None),
+        writers=installation.writers,
         configuration=None,
         owner=name or str(installation.uid),
         home=user.home if user else None,
         gid=user.gid if user else installation.gid,
         unread=[],
     )
+
+
+def _writers(look: Look, installation: Installation, environment: Environment) -> Writers:
+    if installation.environment is environment:
+        return installation.writers
+    with look.survey.root.directory(environment.prefix) as directory:
+        return who_may_write(look.survey, directory, environment)
 
 
 def refuse_unless_ours(place: Place, *, trusted: t.Iterable[str] = ()) -> None:
@@ -183,15 +216,21 @@ def refuse_unless_ours(place: Place, *, trusted: t.Iterable[str] = ()) -> None:
             "%s belongs to the user number %d, which no user of this host has: give it an owner first."
             % (place.subject, place.uid)
         )
-    who = place.installation.writers
+    trusted = list(trusted)
+    _refuse_writers(place, place.subject, place.writers, trusted)
+    if not place.is_base:  # its tool is run too
+        _refuse_writers(place, place.base, place.installation.writers, trusted)
+
+
+def _refuse_writers(place: Place, path: str, who: Writers, trusted: t.Sequence[str]) -> None:
     names = (set(who.users) | {"group " + name for name in who.groups}) - {place.owner, "root"}
     names -= set(trusted) | {"group " + name for name in trusted}
     if who.everybody:
         names.add("everybody")
     if names:
         raise Refused(
-            "%s can be changed by others than its owner %s (%s), so what is in it must not be run: take away their"
-            " right to write, or name them in trusted_writers." % (place.subject, place.owner, ", ".join(sorted(names)))
+            "%s can be changed by others than %s (%s), so %s must not run what is in it: take away their right to"
+            " write, or name them in trusted_writers." % (path, place.owner, ", ".join(sorted(names)), place.owner)
         )
 
 

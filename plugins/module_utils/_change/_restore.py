@@ -73,7 +73,7 @@ def restore(
     """Restore a prefix; the caller holds its lock.
 
     :param prefix: the absolute real path.
-    :param planned: paths below it that the failed change may have brought.
+    :param planned: paths below it that the failed change may have brought, the records of its packages too.
     :param late: others may have worked in the prefix since: leave what no package owned then or owns now.
     :param dry: only tell what would be done.
     :raises SnapshotError: the snapshot cannot be used, nothing was changed then.

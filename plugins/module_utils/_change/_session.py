@@ -49,6 +49,8 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._processes 
 from ansible_collections.labfleet.conda.plugins.module_utils._system._run import Interrupts, Runner, Supervised
 
 _HOME = "home"
+# What conda_snapshot does: between the snapshot and its restore, others have worked in the prefix.
+RESTORE_ACTION = "restore"
 
 
 class PrefixStore(Store):
@@ -83,7 +85,9 @@ class PrefixStore(Store):
             environment = read_packages_or_none(self.prefix)
             python = environment.record("python") if environment else None
             planned = brought_by(journal.caches, journal.packages, site_packages(python) if python else None)
-            done = restore(self.prefix, found, planned=planned)
+            planned.update("conda-meta/%s.json" % name for name in journal.packages)
+            late = journal.record.get("action") == RESTORE_ACTION
+            done = restore(self.prefix, found, planned=planned, late=late)
         except StopIteration:
             raise Failed("The snapshot %s of %s is gone or not whole." % (snapshot, self.prefix)) from None
         except SnapshotError as error:
@@ -144,11 +148,11 @@ class Session:
 
     def driver(self) -> Driver:
         """Asks the tool of the installation that is there now."""
-        return Driver(tool_of(self.place), self.runner, self.environment())
+        return Driver(tool_of(self.place), self.runner, self.environment(), self.prefix)
 
     def look_again(self, *, broken: bool = False) -> None:
         """Read the prefix anew: under the lock, or after a recovery, it can be another."""
-        self.place = look_at(self.prefix, broken=broken)
+        self.place = look_at(self.place.base, None if self.place.is_base else self.prefix, broken=broken)
 
 
 def tool_of(place: Place) -> Tool:
@@ -159,9 +163,9 @@ def tool_of(place: Place) -> Tool:
     installation = place.installation
     kind, version = installation.kind, installation.version
     if installation.program is None or version is None:
-        raise Refused("The %s of %s cannot be used: it has no program, or no version." % (kind, place.prefix))
-    python = place.prefix + "/bin/python" if place.environment.python_version else None
-    return Tool(kind, version, installation.program, place.prefix, python, installation.versions)
+        raise Refused("The %s of %s cannot be used: it has no program, or no version." % (kind, place.base))
+    python = place.base + "/bin/python" if installation.versions.get("python") else None
+    return Tool(kind, version, installation.program, place.base, python, installation.versions)
 
 
 def with_session(
@@ -226,6 +230,7 @@ def runs_as_owner(place: Place) -> bool:
 
 __all__ = (
     "PrefixStore",
+    "RESTORE_ACTION",
     "Session",
     "forget",
     "identifier",

@@ -11,6 +11,14 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import ChangeError
+from ansible_collections.labfleet.conda.plugins.module_utils._change._journal import (
+    RESTORE,
+    Journal,
+    clear_journal,
+    read_journal,
+    write_journal,
+)
 from ansible_collections.labfleet.conda.plugins.module_utils._change._owner import Owner, owner_of
 from ansible_collections.labfleet.conda.plugins.module_utils._change._packages import (
     NoEnvironment,
@@ -20,6 +28,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._packages i
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._prune import measure, own_bytes, prune
 from ansible_collections.labfleet.conda.plugins.module_utils._change._restore import Restored, restore
+from ansible_collections.labfleet.conda.plugins.module_utils._change._session import RESTORE_ACTION, PrefixStore
 from ansible_collections.labfleet.conda.plugins.module_utils._change._snapshot import new_id, take
 from ansible_collections.labfleet.conda.plugins.module_utils._change._store import (
     STATE,
@@ -29,6 +38,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._store impo
     load_all,
     open_state,
 )
+from ansible_collections.labfleet.conda.plugins.module_utils._change._transaction import recover
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import Environment
 from ansible_collections.labfleet.conda.plugins.module_utils._system._durable import close
 from ansible_collections.labfleet.conda.plugins.module_utils._system._lock import (
@@ -98,7 +108,7 @@ def _answer(task: Task) -> Result:
         if task.state == "listed":
             return _result(task)
         if task.check:
-            return _ACTIONS[task.state](task)
+            return _ACTIONS[task.state](task, -1)
         folder = open_state(task.prefix)
         try:
             with PrefixLock(
@@ -107,16 +117,29 @@ def _answer(task: Task) -> Result:
                 what="conda_snapshot, state " + task.state,
                 wait_seconds=task.lock_seconds,
             ):
-                return _ACTIONS[task.state](task)
+                record = _undone(task.prefix, folder)
+                result = _ACTIONS[task.state](task, folder)
+                if record is not None:
+                    result.update(recovered=record["message"], records=[record], changed=True)
+                return result
         finally:
             close(folder)
-    except (SnapshotError, NoEnvironment, Locked) as error:
+    except (SnapshotError, NoEnvironment, Locked, ChangeError) as error:
         return {"error": str(error)}
     except OSError as error:
         return {"error": "The lock of %s could not be taken: %s." % (task.prefix, error)}
 
 
-def _take(task: Task) -> Result:
+def _undone(prefix: str, folder: int) -> t.Optional[t.Dict[str, t.Any]]:
+    """Undo or finish the change that an interrupted run has left, and give its record; None where there is none."""
+    if read_journal(folder, prefix) is None:
+        return None
+    record = recover(PrefixStore(prefix, folder), note=lambda text: None)
+    clear_journal(folder)
+    return record
+
+
+def _take(task: Task, _folder: int) -> Result:
     environment = read_packages(task.prefix)
     if task.check:
         return _result(task, changed=True)
@@ -130,13 +153,13 @@ def _taken(task: Task, environment: Environment, reason: str) -> Snapshot:
     return take(task.prefix, snapshot_id=identifier, reason=reason, owned=owned, now=task.now, environment=environment)
 
 
-def _prune(task: Task) -> Result:
+def _prune(task: Task, _folder: int) -> Result:
     limits = {"keep": task.keep, "max_age_days": task.max_age_days, "max_bytes": task.max_size}
     removed = prune(task.prefix, now=task.now, dry=task.check, **limits)  # type: ignore[arg-type]
     return _result(task, changed=bool(removed), removed=removed)
 
 
-def _restore(task: Task) -> Result:
+def _restore(task: Task, folder: int) -> Result:
     wanted = _wanted(task)
     environment = read_packages(task.prefix)
     foreseen = restore(task.prefix, wanted, late=True, dry=True)
@@ -148,7 +171,11 @@ def _restore(task: Task) -> Result:
     if task.check:
         return _told(_result(task, changed=True, snapshot=wanted), foreseen, difference)
     before = _taken(task, environment, BEFORE_RESTORE + wanted.id)
+    # Should this be cut off, the next run finishes it.
+    record = {"action": RESTORE_ACTION, "prefix": task.prefix, "snapshot": wanted.id}
+    write_journal(folder, Journal(wanted.id, RESTORE, (), (), record))
     restored = restore(task.prefix, wanted, late=True)
+    clear_journal(folder)
     result = _result(task, changed=True, snapshot=wanted)
     result["snapshot_before"] = before.id
     return _told(result, restored, difference)
@@ -198,6 +225,7 @@ def _result(
         "snapshots": [_shown(task.prefix, item) for item in load_all(task.prefix)],
         "snapshot": _shown(task.prefix, snapshot) if snapshot else None,
         "removed": list(removed),
+        "recovered": None,
         "warnings": [],
     }
     if task.state != "listed" and locks_on_this_host_only(task.prefix):
@@ -229,7 +257,7 @@ def _told(result: Result, restored: Restored, difference: t.Dict[str, t.List[str
     return result
 
 
-_ACTIONS: t.Dict[str, t.Callable[[Task], Result]] = {"taken": _take, "restored": _restore, "pruned": _prune}
+_ACTIONS: t.Dict[str, t.Callable[[Task, int], Result]] = {"taken": _take, "restored": _restore, "pruned": _prune}
 
 
 __all__ = ("BEFORE_RESTORE", "Task", "package_difference", "run_task")

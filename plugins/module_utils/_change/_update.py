@@ -32,7 +32,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._preflight 
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._program import micromamba_at, update_program
 from ansible_collections.labfleet.conda.plugins.module_utils._change._session import Session, identifier, tool_of
-from ansible_collections.labfleet.conda.plugins.module_utils._change._solver_wish import SolverWish, solver_wish
+from ansible_collections.labfleet.conda.plugins.module_utils._change._solver_wish import KEEP, SolverWish, solver_wish
 from ansible_collections.labfleet.conda.plugins.module_utils._change._store import STATE
 from ansible_collections.labfleet.conda.plugins.module_utils._change._tool import Options
 from ansible_collections.labfleet.conda.plugins.module_utils._change._transaction import (
@@ -48,7 +48,13 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._update_cha
     whole_again,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._update_plan import Planner, Rules, UpdatePlan
-from ansible_collections.labfleet.conda.plugins.module_utils._change._wanted import unmet, wanted_packages
+from ansible_collections.labfleet.conda.plugins.module_utils._change._wanted import (
+    ANY,
+    NEWEST,
+    Wanted,
+    unmet,
+    wanted_packages,
+)
 from ansible_collections.labfleet.conda.plugins.module_utils._system._files import fingerprints, is_there
 from ansible_collections.labfleet.conda.plugins.module_utils._system._lock import locks_on_this_host_only
 
@@ -65,14 +71,17 @@ def update(options: t.Mapping[str, t.Any], *, check: bool, note: _Note) -> _Map:
     :returns: the result of the module.
     :raises ChangeError: it was not updated; the error carries the result so far.
     """
-    program = micromamba_at(str(options["prefix"]))
-    if program is not None:
-        return update_program(program, options, check=check, note=note)
+    if options["environment"] is None:
+        program = micromamba_at(str(options["prefix"]))
+        if program is not None:
+            options = dict(options, version=options["version"] or NEWEST)
+            return update_program(program, options, check=check, note=note)
     recovered = None if check else recovered_first(str(options["prefix"]), options, action="update", note=note)
-    place = look_at(str(options["prefix"]))
+    place = look_at(str(options["prefix"]), options["environment"])
     wish = solver_wish(place, options["solver"])
-    wanted = wanted_packages(tool_of(place).package, str(options["version"]), [*options["packages"], *wish.packages])
-    result: _Map = {"changed": False, "prefix": place.prefix, "before": _versions(place), "after": _versions(place)}
+    wanted = wanted_packages(tool_of(place).package, _version(place, options), [*options["packages"], *wish.packages])
+    versions = _versions(place, wanted)
+    result: _Map = {"changed": False, "prefix": place.prefix, "before": versions, "after": versions}
     result.update(outcome="unchanged", packages=[], diagnoses=[], recovered=recovered, snapshot=None)
     result["changed"] = recovered is not None
     pending = is_there("%s/%s/journal.json" % (place.prefix, STATE))
@@ -82,7 +91,7 @@ def update(options: t.Mapping[str, t.Any], *, check: bool, note: _Note) -> _Map:
     if place.environment.frozen is not None and not options["override_frozen"]:
         said = place.environment.frozen.message
         text = "%s is marked as frozen%s, so it is not changed: set override_frozen to change it all the same."
-        raise Refused(text % (place.prefix, " (%s)" % said if said else ""), result)
+        raise Refused(text % (place.prefix, " (%s)" % said if said else ""), dict(result, held="frozen"))
     if not check:
         try:
             wait_until_unused(place, options["busy"], options["busy_seconds"], note=note)
@@ -191,19 +200,34 @@ class _Work:
             raise Failed("The update of %s was not kept: %s %s" % (session.prefix, outcome.why, state), result)
         session.look_again()
         changes = change.changes()
-        result.update(after=_versions(session.place), packages=[plain_change(item) for item in changes])
+        result.update(after=_versions(session.place, plan.wanted), packages=[plain_change(item) for item in changes])
         result["diff"] = diff_texts(changes, session.prefix)
         result["pruned"] = pruned(session.prefix, given, name)
         return result
 
 
-def _versions(place: Place) -> t.Dict[str, str]:
-    return dict(place.installation.versions)
+def _version(place: Place, options: t.Mapping[str, t.Any]) -> str:
+    """The version that is wanted of the tool itself."""
+    version = options["version"]
+    if place.is_base:
+        return str(version or (ANY if options["environment"] else NEWEST))
+    if version not in (None, ANY) or options["solver"] != KEEP:
+        text = "version and solver are about the tool in a base prefix: for the environment %s, name packages."
+        raise Refused(text % place.prefix)
+    return ANY
+
+
+def _versions(place: Place, wanted: t.Sequence[Wanted]) -> t.Dict[str, str]:
+    """The versions of the tool, its solver and Python; of an environment, those of what is wanted, and Python."""
+    if place.is_base:
+        return dict(place.installation.versions)
+    found = {name: place.environment.version_of(name) for name in [*(item.name for item in wanted), "python"]}
+    return {name: version for name, version in found.items() if version}
 
 
 def _planned_versions(place: Place, plan: UpdatePlan) -> t.Iterator[t.Tuple[str, str]]:
     coming = {package.name: package.version for package in plan.actions.link}
-    for name, version in place.installation.versions.items():
+    for name, version in _versions(place, plan.wanted).items():
         yield name, coming.get(name, version)
 
 

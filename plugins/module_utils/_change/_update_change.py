@@ -25,6 +25,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._update_pla
 from ansible_collections.labfleet.conda.plugins.module_utils._change._verify import (
     Driver,
     answer_of,
+    first_question,
     left_behind,
     wrong_answers,
 )
@@ -87,13 +88,13 @@ class UpdateChange(Change):
         return bool(self._interrupts.received)
 
     def record(self) -> t.Dict[str, t.Any]:
-        tool = self._driver.tool.package
-        after = self._after.version_of(tool) if self._after else None
+        names = [self._driver.tool.package] if self._place.is_base else [item.name for item in self._plan.wanted]
+        after = self._after
         return {
             "action": "update",
             "prefix": self._place.prefix,
-            "before": {tool: self._before.version_of(tool)},
-            "after": {tool: after} if after else None,
+            "before": {name: self._before.version_of(name) for name in names},
+            "after": {name: after.version_of(name) for name in names} if after else None,
             "packages": [plain_change(change) for change in self.changes()],
             "verification": self._verified or None,
         }
@@ -105,7 +106,7 @@ class UpdateChange(Change):
     def apply(self) -> None:
         tool, settings = self._driver.tool, self._settings
         try:
-            question = tool.apply(self._plan.specs, self._options)
+            question = tool.apply(self._plan.specs, self._options, prefix=self._place.prefix)
         except CommandRefused as error:
             raise Failed("%s." % error) from error
         command = self._driver.command(question, seconds=settings.seconds, grace=settings.grace)
@@ -146,12 +147,13 @@ class UpdateChange(Change):
         if problems:
             return problems
         tool = self._driver.tool
-        version = after.version_of(tool.package) or tool.version
+        version = (after.version_of(tool.package) if self._place.is_base else None) or tool.version
         driver = self._driver.with_tool(tool._replace(version=version))
         solver = self._settings.condarc_solver or self._place.solver
         problems = wrong_answers(driver, solver=solver, lines=self._settings.lines)
         if not problems:
-            self._verified = ["records", "files", "version", "info", "solver", "offline solve", *self._settings.lines]
+            asked = ["version", "info", "solver", "offline solve"] if self._place.is_base else ["python"]
+            self._verified = ["records", "files", *asked, *self._settings.lines]
         return problems
 
     def verify_restored(self) -> t.List[str]:
@@ -170,11 +172,14 @@ def whole_again(prefix: str, before: Environment, driver: Driver) -> t.List[str]
 
 
 def _does_not_start(driver: Driver) -> t.List[str]:
+    question = first_question(driver)
+    if question is None:
+        return []
     try:
-        done = driver.runner.run(driver.command(driver.tool.version_command()))
+        done = driver.runner.run(driver.command(question))
     except NotStarted as error:
         return ["%s." % error]
-    return [] if done.code == 0 else ["%s --version ends with exit code %d." % (driver.tool.program, done.code)]
+    return [] if done.code == 0 else ["%s ends with exit code %d." % (" ".join(question.argv), done.code)]
 
 
 def damage(prefix: str, environment: Environment) -> t.List[str]:

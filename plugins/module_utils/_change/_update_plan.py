@@ -23,7 +23,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._package_ch
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._place import Place
 from ansible_collections.labfleet.conda.plugins.module_utils._change._tool import Options
-from ansible_collections.labfleet.conda.plugins.module_utils._change._update_facts import Facts
+from ansible_collections.labfleet.conda.plugins.module_utils._change._update_facts import Facts, fits, spec_of
 from ansible_collections.labfleet.conda.plugins.module_utils._change._verify import Driver, answer_of
 from ansible_collections.labfleet.conda.plugins.module_utils._change._wanted import Wanted, newest_target, unmet
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._records import Record
@@ -93,7 +93,9 @@ class Planner:
         # All that is wanted is named, so that the solver keeps what is there of it.
         specs = tuple(item.spec for item in fixed if item in open_ or item.name != self._driver.tool.package)
         specs += tuple(self._python)
-        answer = answer_of(self._driver, self._driver.tool.plan(specs, self._rules.options), seconds=PLAN_SECONDS)
+        self._respect_pins(open_)
+        question = self._driver.tool.plan(specs, self._rules.options, prefix=self._place.prefix)
+        answer = answer_of(self._driver, question, seconds=PLAN_SECONDS)
         if answer.error is not None:
             raise self._failed(answer, open_)
         if answer.nothing_to_do:
@@ -130,6 +132,19 @@ class Planner:
                 raise self._failed(answer, ())
             self._found[name] = found_packages(answer, name)
         return self._found[name]
+
+    def _respect_pins(self, open_: t.Sequence[Wanted]) -> None:
+        """Refuse what a pin forbids; some versions of conda would pass over the pin of a package that is asked for."""
+        setting = self._place.setting("pinned_packages")
+        pins = [*self._place.environment.pinned, *(map(str, setting) if isinstance(setting, list) else ())]
+        for item in open_:
+            mine = [pin for pin in map(spec_of, pins) if pin is not None and pin.name == item.name]
+            if mine and not any(
+                all(fits(spec, package) is not False for spec in [spec_of(item.spec), *mine])
+                for package in self._search(item.name)
+            ):
+                text = "%s is pinned in %s, and no version in the channels meets both the pin and %s: change the pin."
+                raise Refused(text % (item.name, self._place.prefix, item.spec), {"held": "pinned"})
 
     def _facts(self, plan: t.Optional[Answer]) -> Facts:
         place, settings = self._place, self._place.setting

@@ -23,6 +23,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._answer imp
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import ChangeError
 from ansible_collections.labfleet.conda.plugins.module_utils._change._tool import Command as Question
 from ansible_collections.labfleet.conda.plugins.module_utils._change._tool import CommandRefused, Tool, told_version
+from ansible_collections.labfleet.conda.plugins.module_utils._system._files import is_there
 from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import mask_text
 from ansible_collections.labfleet.conda.plugins.module_utils._system._run import Command, Finished, NotStarted, Runner
 
@@ -36,11 +37,15 @@ class Driver:
     """Asks one tool, with the environment that its programs get.
 
     :param environment: see child_environment().
+    :param prefix: what is changed; None for the base prefix of the tool.
     """
 
-    def __init__(self, tool: Tool, runner: Runner, environment: t.Mapping[str, str]) -> None:
+    def __init__(
+        self, tool: Tool, runner: Runner, environment: t.Mapping[str, str], prefix: t.Optional[str] = None
+    ) -> None:
         self.tool = tool
         self.runner = runner
+        self.prefix = prefix or tool.prefix
         self._environment = dict(environment)
 
     def command(self, question: Question, *, seconds: float = _SECONDS, grace: float = 300.0) -> Command:
@@ -55,26 +60,25 @@ class Driver:
 
     def with_tool(self, tool: Tool) -> Driver:
         """The same for another version of the tool."""
-        return Driver(tool, self.runner, self._environment)
+        return Driver(tool, self.runner, self._environment, self.prefix)
 
     def operators(self, line: str, *, seconds: float = _SECONDS) -> Command:
         """The program to start for a command line of the operator, with the prefix in front of the search path."""
-        path = "%s/bin:%s" % (self.tool.prefix, self._environment.get("PATH", ""))
-        environment = dict(self._environment, PATH=path, CONDA_PREFIX=self.tool.prefix)
+        path = "%s/bin:%s" % (self.prefix, self._environment.get("PATH", ""))
+        environment = dict(self._environment, PATH=path, CONDA_PREFIX=self.prefix)
         return Command(("/bin/sh", "-c", line), environment, seconds=seconds, grace=30.0)
 
 
 def wrong_answers(driver: Driver, *, solver: t.Optional[str], lines: t.Sequence[str] = ()) -> t.List[str]:
     """Ask the tool for its version, about itself, to load its solver and to solve without network, all at once.
 
+    In an environment that is not its base prefix, only Python is started.
+
     :param solver: the solver in force, None where it is not known.
     :param lines: command lines of the operator, which must end with exit code 0.
     :returns: what is wrong, one sentence each.
     """
-    tool = driver.tool
-    questions = [tool.version_command(), tool.info(), tool.offline_solve()]
-    with contextlib.suppress(CommandRefused):
-        questions.append(tool.solver_import(solver))
+    questions = _questions(driver, solver)
     commands = [driver.command(question) for question in questions]
     commands += [driver.operators(line) for line in lines]
     try:
@@ -83,13 +87,31 @@ def wrong_answers(driver: Driver, *, solver: t.Optional[str], lines: t.Sequence[
         return ["%s." % error]
     problems: t.List[str] = []
     for question, done in zip(questions, finished):
-        problem = _wrong(tool, question, done)
+        problem = _wrong(driver.tool, question, done)
         if problem:
             problems.append("%s: %s" % (" ".join(question.argv[:3]), problem))
     for line, done in zip(lines, finished[len(questions) :]):
         if done.code != 0 or done.timed_out:
             problems.append("The command %r of verify_commands %s." % (mask_text(line), _how_it_ended(done)))
     return problems
+
+
+def first_question(driver: Driver) -> t.Optional[Question]:
+    """What shows that something starts: the tool in its base prefix, Python elsewhere; None where there is none."""
+    if driver.prefix == driver.tool.prefix:
+        return driver.tool.version_command()
+    python = driver.prefix + "/bin/python"
+    return Question((python, "-c", "pass"), {}, "import", False) if is_there(python) else None
+
+
+def _questions(driver: Driver, solver: t.Optional[str]) -> t.List[Question]:
+    tool, first = driver.tool, first_question(driver)
+    if driver.prefix != tool.prefix:
+        return [first] if first else []
+    questions = [tool.version_command(), tool.info(), tool.offline_solve()]
+    with contextlib.suppress(CommandRefused):
+        questions.append(tool.solver_import(solver))
+    return questions
 
 
 def _wrong(tool: Tool, question: Question, done: Finished) -> t.Optional[str]:
@@ -148,4 +170,4 @@ def answer_of(driver: Driver, question: Question, *, seconds: float = _SECONDS) 
     return driver.read(question, done)
 
 
-__all__ = ("Driver", "answer_of", "left_behind", "wrong_answers")
+__all__ = ("Driver", "answer_of", "first_question", "left_behind", "wrong_answers")

@@ -127,7 +127,7 @@ def installation_in(survey: Survey, environment: Environment, kind: str) -> Inst
             )
             installer = _installer(survey, prefix)
             distribution, evidence = _distribution(survey, prefix, environment, installer)
-            who = _who_may_write(survey, prefix, environment)
+            who = who_may_write(survey, prefix, environment)
     except (Absent, Unreadable) as error:
         survey.report.add(environment.prefix, getattr(error, "reason", "it vanished while it was read"))
     return Installation(
@@ -228,7 +228,7 @@ def _channel_of_conda(survey: Survey, prefix: Directory, environment: Environmen
     return None
 
 
-def _who_may_write(survey: Survey, prefix: Directory, environment: Environment) -> Writers:
+def who_may_write(survey: Survey, prefix: Directory, environment: Environment) -> Writers:
     """Who may change the code of a prefix: by its own directories, or by exchanging one on the way to it."""
     found = directory_writers(prefix)
     paths = list(_CODE_DIRECTORIES)
@@ -377,4 +377,4 @@ def _system_version(survey: Survey, program: Program) -> t.Optional[str]:
     return None
 
 
-__all__ = ("TOOL_PACKAGES", "Installation", "installation_in", "judge_installations")
+__all__ = ("TOOL_PACKAGES", "Installation", "installation_in", "judge_installations", "who_may_write")

@@ -146,11 +146,16 @@ def parse(data: bytes) -> t.Optional[Seen]:
     if not isinstance(record, dict):
         return None
     sequence, claimed = record.get("sequence"), record.get("hash")
-    if type(sequence) is not int or sequence < 1 or not isinstance(claimed, str) or not _HASH.match(claimed):
+    if not is_number(sequence) or not is_hash(claimed):
         return None
     intact = data.startswith(_HEAD + claimed.encode("ascii") + b'",')
     intact = intact and hashlib.sha256(b"{" + data[_START:]).hexdigest() == claimed
     return Seen(sequence, str(record.get("previous")), claimed, intact, record)
+
+
+def is_number(value: t.Any) -> bool:
+    """Whether a value can be the number of a record."""
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
 def is_hash(text: t.Any) -> bool:
@@ -172,6 +177,7 @@ __all__ = (
     "Verification",
     "canonical",
     "is_hash",
+    "is_number",
     "line_of",
     "parse",
     "seal",

@@ -32,7 +32,7 @@ class Locked(Exception):
     """
 
     def __init__(self, path: str, seconds: float, holder: t.Dict[str, t.Any]) -> None:
-        who = "process %s on %s has held it since %s to %s" % tuple(
+        who = "process %s on %s has held it since %s (%s)" % tuple(
             holder.get(key, "?") for key in ("pid", "host", "since", "what")
         )
         super().__init__(

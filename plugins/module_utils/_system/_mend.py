@@ -109,11 +109,7 @@ class Mender:
     def remove(self, folder: str, name: str) -> None:
         """Remove a file; that it is gone is no error."""
 
-        def action() -> None:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(name, dir_fd=self._at(folder)[0])
-
-        self._change(folder, action)
+        self._change(folder, lambda: _unlink(name, self._at(folder)[0]))
 
     def remove_folder(self, path: str) -> bool:
         """Remove a directory if it is empty; tells whether it is gone."""
@@ -169,38 +165,39 @@ class Mender:
         :raises OSError: the system does not let us.
         """
         place, kept = self._at(folder)
+        status = self.kept_status(folder, entry.name) if entry.kind != "l" and twin is None else None
         if entry.kind != "l" and twin is None and not checked:
-            status = self.kept_status(folder, entry.name)
-            if status is None or (
-                entry.kind == "f" and (status.st_size, status.st_mtime_ns) != (entry.size, entry.mtime)
-            ):
+            wanted = (entry.size, entry.mtime)
+            if status is None or (entry.kind == "f" and (status.st_size, status.st_mtime_ns) != wanted):
                 raise Damaged(entry.name)
-        self._change(folder, lambda: self._prepare(place, kept, entry, twin))
-        self.finish(folder, entry)
-
-    def finish(self, folder: str, entry: Entry) -> None:
-        """Give the prepared file its owner, permissions and time, and its name."""
-        place = self._at(folder)[0]
-        _set(TEMPORARY, place, entry)
+        linked = self._change(folder, lambda: self._prepare(place, kept, entry, twin))
+        _set(TEMPORARY, place, entry, status if linked else None)
         os.rename(TEMPORARY, entry.name, src_dir_fd=place, dst_dir_fd=place)
-        with contextlib.suppress(FileNotFoundError):  # a rename of one name of a file over another does nothing
-            os.unlink(TEMPORARY, dir_fd=place)
+        if checked or twin is not None:  # a rename of one name of a file over another does nothing
+            _unlink(TEMPORARY, place)
 
-    def _prepare(self, place: int, kept: int, entry: Entry, twin: t.Optional[str]) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(TEMPORARY, dir_fd=place)
+    def _prepare(self, place: int, kept: int, entry: Entry, twin: t.Optional[str]) -> bool:
+        """Make the file under a temporary name; tells whether it is a link to the kept one."""
+        try:
+            return self._make(place, kept, entry, twin)
+        except FileExistsError:  # a restore was killed here
+            _unlink(TEMPORARY, place)
+            return self._make(place, kept, entry, twin)
+
+    def _make(self, place: int, kept: int, entry: Entry, twin: t.Optional[str]) -> bool:
         if entry.kind == "l":
             os.symlink(str(entry.extra), TEMPORARY, dir_fd=place)
-            return
+            return False
         if twin is not None or entry.how == LINKED:
             source, name = (self.prefix, twin) if twin is not None else (kept, entry.name)
             try:
                 os.link(name, TEMPORARY, src_dir_fd=source, dst_dir_fd=place, follow_symlinks=False)
-                return
+                return twin is None
             except OSError:
                 if entry.kind != "f":
                     raise
         _status, self._clones = copy_file(entry.name, kept, TEMPORARY, place, clone=self._clones)
+        return False
 
     def fix(self, folder: str, entry: Entry) -> None:
         """Give a file whose content is right its owner, permissions and time."""
@@ -264,8 +261,14 @@ def _exists(path: str, at: int) -> bool:
     return True
 
 
-def _set(name: str, folder: int, entry: Entry) -> None:
-    status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+def _unlink(name: str, folder: int) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=folder)
+
+
+def _set(name: str, folder: int, entry: Entry, status: t.Optional[os.stat_result] = None) -> None:
+    """Give a file its owner, permissions and time; C(status) is what it has now, if that is known."""
+    status = status or os.stat(name, dir_fd=folder, follow_symlinks=False)
     if (status.st_uid, status.st_gid) != (entry.uid, entry.gid):
         os.chown(name, entry.uid, entry.gid, dir_fd=folder, follow_symlinks=False)
         status = os.stat(name, dir_fd=folder, follow_symlinks=False)  # a change of owner takes away setuid

@@ -29,9 +29,9 @@ def compile_once() -> None:
     """From here on, let this process compile each file that it imports from a zip archive once only."""
     if sys.version_info < (3, 10) or not isinstance(__spec__.loader, zipimport.zipimporter):
         return
-    sys.path_hooks[sys.path_hooks.index(zipimport.zipimporter)] = ZipImporter
+    sys.path_hooks[:] = [ZipImporter if hook is zipimport.zipimporter else hook for hook in sys.path_hooks]
     for path, importer in list(sys.path_importer_cache.items()):
-        if type(importer) is zipimport.zipimporter:
+        if isinstance(importer, zipimport.zipimporter):
             del sys.path_importer_cache[path]  # made anew, by the hook, when next needed
 
 

@@ -263,5 +263,5 @@ def test_commands_stand_on_lines_of_their_own(document):
     lines = answer_lines(ask(document, "blast_radius('openssl <3.0.13')"))
     assert lines[lines.index("FIX") + 1 :] == [
         "on gpu[01-02], --limit gpu01,gpu02",
-        "  sudo -H -u root /opt/conda/bin/conda install -p /opt/conda 'openssl>=3.0.13'",
+        "  ansible-playbook labfleet.conda.update_environments --limit gpu01,gpu02 -e 'lift_spec=openssl<3.0.13'",
     ]

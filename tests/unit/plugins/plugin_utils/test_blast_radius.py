@@ -53,7 +53,8 @@ def test_a_package_range_names_hosts_users_and_environments(fleet):
         {
             "hosts": ["gpu01", "gpu02"],
             "limit": "gpu01,gpu02",
-            "command": "sudo -H -u alice /opt/conda/bin/conda install -p /opt/conda/envs/a 'openssl>=3.0.13'",
+            "command": "ansible-playbook labfleet.conda.update_environments --limit gpu01,gpu02"
+            " -e 'lift_spec=openssl<3.0.13'",
             "note": "processes run from it",
         }
     ]
@@ -158,7 +159,7 @@ def test_an_advisory_is_found_in_the_packages_by_each_of_its_names(audited, name
     assert [row["prefix"] for row in answer["environments"]] == ["/a", "/c", "/d"]
     commands = [entry["command"] for entry in answer["fix"]]
     # the lowest fixed version above the own one; there is none for the third
-    assert "-p /a 'openssl>=3.0.13'" in commands[0] and "-p /c 'openssl>=1.0.5'" in commands[1]
+    assert commands[0].endswith("'lift_spec=openssl<3.0.13'") and commands[1].endswith("'lift_spec=openssl<1.0.5'")
     assert commands[2] is None and "no version is known that mends it" in answer["fix"][2]["note"]
 
 
@@ -179,7 +180,7 @@ def test_an_advisory_is_found_in_the_findings_without_lists_of_packages(audited)
     )
     answer = blast_radius(document, "CVE-2026-53940")
     assert answer["hosts"] == ["a"] and answer["environments"][0]["version"] == "26.5.1"
-    assert answer["fix"][0]["command"].endswith("conda install -p /opt/conda 'conda>=26.5.2'")
+    assert answer["fix"][0]["command"].endswith("--limit a -e 'lift_spec=conda<26.5.2'")
     assert "what the audit has found" in answer["unknown"][0]
     with pytest.raises(QuestionError, match="about CVE-2020-1"):
         blast_radius(document, "CVE-2020-1")
@@ -192,7 +193,7 @@ def test_the_same_package_in_findings_and_packages_is_one(audited):
         {"a": audited.result([finding], [audited.environment(packages=OLD)], [audited.installation()])}
     )
     answer = blast_radius(document, "CVE-2026-1", advisories=ADVISORIES)
-    assert len(answer["environments"]) == 1 and "'openssl>=3.0.13'" in answer["fix"][0]["command"]
+    assert len(answer["environments"]) == 1 and "'lift_spec=openssl<3.0.13'" in answer["fix"][0]["command"]
 
 
 @pytest.mark.parametrize(
@@ -215,20 +216,24 @@ def test_what_mends_lies_above_the_range(condition, versions, spec):
     assert mending_spec("x", condition, versions) == spec
 
 
+ROW = {
+    "host": "a",
+    "root": "/",
+    "prefix": "/e",
+    "owner": "alice",
+    "processes": 0,
+    "kind": "conda",
+    "spec": "x>=1",
+    "package": "x",
+    "installation": {"kind": "conda", "prefix": "/opt/conda", "owner": "root", "frozen": False},
+}
+
+
+PLAYBOOK = ["labfleet.conda.update_environments"]
+
+
 def line(**more):
-    row = {
-        "host": "a",
-        "root": "/",
-        "prefix": "/e",
-        "owner": "alice",
-        "processes": 0,
-        "kind": "conda",
-        "spec": "x>=1",
-        "package": "x",
-        "installation": {"kind": "conda", "prefix": "/opt/conda", "owner": "root", "frozen": False},
-    }
-    row.update(more)
-    return fix_lines([row])[0]
+    return fix_lines([{**ROW, **more}])[0]
 
 
 def installed(**more):
@@ -247,7 +252,17 @@ def installed(**more):
     ],
 )
 def test_a_command_runs_as_the_owner_of_the_environment(more, start):
-    assert shlex.split(line(**more)["command"]) == ["sudo", "-H", *start, "install", "-p", "/e", "x>=1"]
+    command = line(root="/proc/7/root", **more)["command"]
+    assert shlex.split(command) == ["sudo", "-H", *start, "install", "-p", "/e", "x>=1"]
+    if more.get("owner") != "1001":
+        assert shlex.split(line(**more)["command"])[1:] == [*PLAYBOOK, "--limit", "a", "-e", "lift_spec=x<1"]
+
+
+def test_equal_environments_of_many_hosts_are_one_run_of_the_playbook():
+    rows = [{**ROW, "host": host, "prefix": prefix, "spec": "x>1"} for host in "ba" for prefix in ("/e", "/f")]
+    (entry,) = fix_lines(rows)
+    assert entry["hosts"] == ["a", "b"]
+    assert entry["command"] == "ansible-playbook labfleet.conda.update_environments --limit a,b -e 'lift_spec=x<=1'"
 
 
 @pytest.mark.parametrize(
@@ -278,7 +293,7 @@ def test_there_is_no_command_where_none_is_right(more, note):
         ({"processes": 3}, "processes run from it"),
         ({"root": "/proc/7/root"}, "inside the root /proc/7/root"),
         ({"owner": "1001"}, "nobody has the user number of its owner any more"),
-        ({"prefix": "/opt/conda", "installation": installed(frozen=True)}, "--override-frozen"),
+        ({"prefix": "/opt/conda", "installation": installed(frozen=True)}, "held back"),
     ],
 )
 def test_what_to_know_before_typing_is_noted(more, note):
@@ -294,7 +309,7 @@ def test_what_the_audit_found_writable_is_not_run(audited):
 
 def test_a_hostile_path_stays_one_word():
     prefix = "/e/$(reboot); 'x' \"y\" `z`"
-    assert shlex.split(line(prefix=prefix)["command"])[7] == prefix
+    assert shlex.split(line(prefix=prefix, root="/proc/7/root")["command"])[7] == prefix
 
 
 @pytest.fixture

@@ -80,6 +80,8 @@ def test_a_large_file_of_the_user_is_linked_and_never_rolled_back(tree, monkeypa
     prefix, owned = tree
     large = write(prefix, "share/data.bin", b"x" * 200)
     taken = take(prefix, owned)
+    if not os.path.samefile(large, place(prefix, taken, "files/share/data.bin")):
+        pytest.skip("the file system clones everything")
     with open(large, "ab") as stream:
         stream.write(b"more")
     assert restore(prefix, taken).problems == []

@@ -13,6 +13,7 @@ import threading
 import time
 
 import pytest
+
 from ansible_collections.labfleet.conda.plugins.module_utils._system._run import (
     MAX_OUTPUT,
     Command,
@@ -112,7 +113,7 @@ def test_what_a_program_leaves_behind_is_ended():
 @pytest.mark.parametrize(("number", "ends"), [(signal.SIGTERM, True), (signal.SIGINT, True), (signal.SIGHUP, False)])
 def test_signals_to_us_end_the_program_but_a_lost_connection_does_not(tmp_path, number, ends):
     ready = tmp_path / "ready"
-    script = "trap 'echo undone; exit 1' TERM; touch %s; for i in 1 2 3 4 5 6 7 8; do sleep 0.05; done; echo done" % ready
+    script = "trap 'echo undone; exit 1' TERM; touch %s; for i in 1 2 3 4 5 6 7; do sleep 0.05; done; echo done" % ready
 
     def send():
         wait_until(ready.exists)

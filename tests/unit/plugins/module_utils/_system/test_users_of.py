@@ -11,6 +11,7 @@ import shutil
 import subprocess
 
 import pytest
+
 from ansible_collections.labfleet.conda.plugins.module_utils._system._users_of import uses_of
 
 
