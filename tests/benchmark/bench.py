@@ -21,7 +21,7 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(CHECKOUT / "tests"), str(CHECKOUT / "build" / "collections")]
 
-from benchmark import audits, rollback  # noqa: E402
+from benchmark import audits, rollback, updates  # noqa: E402
 from benchmark.shapes import Shape, build, real_conda_commands, real_conda_environment  # noqa: E402
 from gates import toolbox  # noqa: E402
 from lab import LabUnavailable, hosts  # noqa: E402
@@ -257,7 +257,19 @@ def payload() -> t.Iterator[Row]:
     )
 
 
+def safety() -> t.Iterator[Row]:
+    """What the transaction costs against the bare command, and what a run costs that has nothing to do."""
+    for item, wanted in zip(updates.measured(), (1.5, 1.25)):
+        ratio = item.ours / item.bare
+        what = f"update of a base of {item.files} files"
+        texts = (what, f"{item.ours:.2f} s", f"bare install {item.bare:.2f} s", f"{ratio:.2f} x", f"<= {wanted} x")
+        yield Row(*texts, ratio <= wanted)
+        texts = ("the same with nothing to do, process and all", f"{item.nothing:.2f} s", "", "", "no conda started")
+        yield Row(*texts, None)
+
+
 PARTS = {
+    "update": safety,
     "own": own_work,
     "large": large,
     "audit": own_audit,
