@@ -259,7 +259,7 @@ def payload() -> t.Iterator[Row]:
 
 def safety() -> t.Iterator[Row]:
     """What the transaction costs against the bare command, and what a run costs that has nothing to do."""
-    for item, wanted in zip(updates.measured(), (1.5, 1.25)):
+    for item, wanted in zip(updates.measured(), (1.5, 1.25), strict=True):
         ratio = item.ours / item.bare
         what = f"update of a base of {item.files} files"
         texts = (what, f"{item.ours:.2f} s", f"bare install {item.bare:.2f} s", f"{ratio:.2f} x", f"<= {wanted} x")
