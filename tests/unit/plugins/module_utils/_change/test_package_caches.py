@@ -1,0 +1,85 @@
+# Copyright (c) 2026, The labfleet.conda contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Packages in a cache, and what is damage in a prefix."""
+
+from __future__ import annotations
+
+import types
+
+from ansible_collections.labfleet.conda.plugins.module_utils._change import _update_change
+from ansible_collections.labfleet.conda.plugins.module_utils._change._package_caches import brought_by, remove_broken
+from ansible_collections.labfleet.conda.plugins.module_utils._system._files import fingerprints, free_space
+
+SITE = "lib/python3.13/site-packages"
+
+
+def unpacked(cache, name, files, *, listed=None, link=None):
+    place = cache / name
+    for file in files:
+        (place / file).parent.mkdir(parents=True, exist_ok=True)
+        (place / file).write_text("x")
+    (place / "info").mkdir(parents=True, exist_ok=True)
+    (place / "info" / "files").write_text("\n".join(listed or files) + "\n")
+    (place / "info" / "index.json").write_text("{}")
+    if link:
+        (place / "info" / "link.json").write_text(link)
+    return place
+
+
+def test_what_packages_bring_is_told_with_programs_and_pythons_own_place(tmp_path):
+    unpacked(
+        tmp_path, "tool-1-0", ["site-packages/tool/__init__.py", "python-scripts/helper", "share/doc"],
+        link='{"noarch": {"type": "python", "entry_points": ["tool = tool:main"]}}',
+    )  # fmt: skip
+    found = brought_by([str(tmp_path)], ["tool-1-0", "absent-1-0"], SITE)
+    assert {SITE + "/tool/__init__.py", "bin/helper", "bin/tool", "share/doc"} <= found
+
+
+def test_a_package_that_is_unpacked_in_part_is_removed_and_a_whole_one_stays(tmp_path):
+    """Trap: a kill leaves directories in the cache that conda takes for whole packages."""
+    whole = unpacked(tmp_path, "whole-1-0", ["bin/a", "bin/b"])
+    cut = unpacked(tmp_path, "cut-1-0", ["bin/a"], listed=["bin/a", "bin/b"])
+    (tmp_path / "bare-1-0").mkdir()
+    other = unpacked(tmp_path, "other-1-0", ["bin/a"], listed=["bin/a", "bin/b"])
+    assert remove_broken([str(tmp_path)], ["whole-1-0", "cut-1-0", "bare-1-0"]) == [
+        str(cut),
+        str(tmp_path / "bare-1-0"),
+    ]
+    assert whole.is_dir() and other.is_dir() and not cut.exists()
+
+
+def test_names_that_lead_out_of_the_cache_are_passed_over(tmp_path):
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "mine").mkdir()
+    assert remove_broken([str(tmp_path / "cache")], ["../mine", "..", ".", ""]) == []
+    assert (tmp_path / "mine").is_dir()
+
+
+def test_a_history_that_is_gone_is_damage(tmp_path):
+    environment = types.SimpleNamespace(details=[], has_history=False)
+    assert _update_change.damage(str(tmp_path), environment) == ["conda-meta/history is gone."]
+
+
+def test_leftovers_of_a_transaction_are_damage(tmp_path):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "conda.c~").touch()
+    environment = types.SimpleNamespace(details=[], has_history=True)
+    (problem,) = _update_change.damage(str(tmp_path), environment)
+    assert "1 leftovers" in problem and "conda.c~" in problem
+
+
+def test_another_environment_that_changes_is_noticed(tmp_path):
+    meta = tmp_path / "envs" / "work" / "conda-meta"
+    meta.mkdir(parents=True)
+    (meta / "history").write_text("a")
+    before = fingerprints(str(tmp_path / "envs"))
+    assert list(before) == ["work"]
+    (meta / "history").write_text("ab")
+    assert fingerprints(str(tmp_path / "envs")) != before
+
+
+def test_free_space_is_told(tmp_path):
+    free, inodes = free_space(str(tmp_path))
+    assert free > 0 and (inodes is None or inodes > 0)
