@@ -46,24 +46,32 @@ def measured() -> list[Cost]:
 
 
 def cost(base: Base) -> Cost:
-    """The medians of some rounds, the two ways in turn."""
+    """The medians of some rounds, the two ways in turn; the bare command takes conda back in between."""
+    copy_of(base)
     bare, ours, nothing = [], [], []
     for _round in range(ROUNDS):
-        copy_of(base)
         started = time.perf_counter()
-        done = base.conda("install", "-y", "-q", "--json", "conda>=4.3.16")
+        install(base, "conda>=4.3.16")
         bare.append(time.perf_counter() - started)
-        copy_of(base)
+        install(base, "conda=4.3.13")
         started = time.perf_counter()
-        result = Update(base, version=">=4.3.16").result()
+        result = Update(base, version=">=4.3.16", keep_snapshots=1).result()
         ours.append(time.perf_counter() - started)
-        if done.returncode or result["outcome"] != "committed":
-            raise SystemExit(f"the update was not made: {done.stdout}{result}")
+        if result["outcome"] != "committed":
+            raise SystemExit(f"the update was not made: {result}")
         started = time.perf_counter()
         Update(base, version=">=4.3.16").result()
         nothing.append(time.perf_counter() - started)
+        install(base, "conda=4.3.13")
     files = sum(len(json.loads(path.read_text())["files"]) for path in (base.path / "conda-meta").glob("*.json"))
     return Cost(files, statistics.median(bare), statistics.median(ours), statistics.median(nothing))
+
+
+def install(base: Base, spec: str) -> None:
+    """The bare command."""
+    done = base.conda("install", "-y", "-q", "--json", spec)
+    if done.returncode:
+        raise SystemExit(f"conda install {spec} failed: {done.stdout}{done.stderr}")
 
 
 def enlarge(base: Base) -> None:
@@ -83,7 +91,7 @@ def enlarge(base: Base) -> None:
         )  # fmt: skip
         path.write_text(json.dumps(record, indent=2))
     shutil.rmtree(base.pristine)
-    shutil.copytree(prefix, base.pristine, symlinks=True)
+    prefix.rename(base.pristine)
 
 
 __all__ = ("Cost", "measured")
