@@ -26,6 +26,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._access imp
     NOBODY,
     Writers,
     directory_writers,
+    exchangers,
     writers,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._system._directory import Directory
@@ -248,8 +249,7 @@ def who_may_write(survey: Survey, prefix: Directory, environment: Environment) -
         parent = parent.rpartition("/")[0] or "/"
         try:
             with survey.root.directory(parent) as directory:
-                if not directory.status().st_mode & 0o1000:  # sticky: others' entries cannot be exchanged
-                    found = found | directory_writers(directory)
+                found = found | exchangers(directory)
         except (Absent, Unreadable):
             continue
     return found
