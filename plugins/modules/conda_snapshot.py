@@ -249,7 +249,6 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.labfleet.conda.plugins.module_utils._change._restore_record import record_restore
 from ansible_collections.labfleet.conda.plugins.module_utils._change._snapshot_task import Task, run_task
 from ansible_collections.labfleet.conda.plugins.module_utils._change._store import SnapshotError
 
@@ -271,15 +270,11 @@ ARGUMENT_SPEC = {
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     options = dict(module.params)
-    about = {"ledger": options.pop("ledger"), "run_id": options.pop("run_id")}
     task = Task(check=module.check_mode, now=time.time(), token=secrets.token_hex(3), **options)
     try:
         result = run_task(task)
     except SnapshotError as error:
         module.fail_json(msg=str(error))
-    ledger = record_restore(result, result.pop("records", ()), **about)
-    if ledger is not None:
-        result["ledger"] = ledger
     for text in result.pop("warnings"):
         module.warn(text)
     if result.get("problems") and not module.check_mode:

@@ -23,7 +23,6 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._emptying i
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import ChangeError, Failed, Refused
 from ansible_collections.labfleet.conda.plugins.module_utils._change._journal import (
     DONE,
-    clear_journal,
     read_journal,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._keep import CONFIGURATION
@@ -49,7 +48,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._store impo
 from ansible_collections.labfleet.conda.plugins.module_utils._change._transaction import (
     COMMITTED,
     NOT_RESTORED,
-    recover,
+    recover_all,
     transact,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._update_change import plain_change
@@ -157,9 +156,8 @@ class _Work:
                 text = "An interrupted change of %s is to be undone first; a run without check mode does so."
                 return {"changed": True, "message": text % session.prefix}
         else:
-            record = recover(session.store, note=self._note)
-            if record is not None:
-                session.records.append(record)
+            session.records += recover_all(session.store, note=self._note)
+            for record in session.records[-1:]:
                 result.update(recovered=record.get("message") or record["outcome"], changed=True)
         session.look_again(broken=True)
         if is_done(session.place, self._options):
@@ -222,13 +220,11 @@ class _Work:
             raise Refused(text % (session.prefix, free / 1e6, needed / 1e6, self._options["reserve"] / 1e6), result)
 
     def _change(self, session: Session, before: t.Any, source: Source, result: _Map) -> _Map:
-        if result.get("recovered"):
-            clear_journal(session.folder)  # its record is in the hands of the caller
         given = self._options
         settings = ReplaceSettings(given["version"], given["sha256"].lower(), tuple(given["verify_commands"]))
         name = identifier()
         change = ReplaceChange(session, source, before, settings, name)
-        outcome = transact(session.store, change, name, note=self._note)
+        outcome = transact(session.store, change, name, note=self._note, earlier=session.records)
         session.records.append(dict(outcome.record, snapshot=name))
         result.update(outcome=outcome.outcome, snapshot=outcome.snapshot, restored=outcome.restored)
         if outcome.outcome != COMMITTED:

@@ -206,13 +206,13 @@ def with_session(
             close(folder)
 
 
-def forget(prefix: str, change: t.Optional[str] = None) -> None:
-    """Clear the journal of a change whose record is in the ledger."""
+def forget(prefix: str, changes: t.Container[t.Optional[str]]) -> None:
+    """Clear the journal, where it is that of a change whose record is in the ledger, and not of a later one."""
     folder = open_state(prefix)
     try:
         with PrefixLock(folder, "%s/%s" % (prefix, STATE), what="clears the journal", wait_seconds=60):
             journal = read_journal(folder, prefix)
-            if journal is not None and journal.phase == "done" and change in (None, journal.change):
+            if journal is not None and journal.phase == "done" and journal.change in changes:
                 clear_journal(folder)
     finally:
         close(folder)

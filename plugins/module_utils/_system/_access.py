@@ -79,7 +79,7 @@ def directory_writers(directory: Directory) -> Writers:
 
 
 def exchangers(directory: Directory) -> Writers:
-    """Who may exchange what others have put into an open directory; if it is sticky, that is its owner, besides root."""
+    """Who, besides root, may exchange what others have put into an open directory; if it is sticky, its owner may."""
     status = directory.status()
     if not status.st_mode & _STICKY:
         return directory_writers(directory)
