@@ -307,6 +307,7 @@ processes:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.labfleet.conda.plugins.module_utils._change._options import UNFORESEEN, stopped
 from ansible_collections.labfleet.conda.plugins.module_utils._change._replace import ChangeError, replace
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import ScanError
 
@@ -351,6 +352,8 @@ def main() -> None:
         module.fail_json(msg=str(error), **error.result)
     except ScanError as error:
         module.fail_json(msg=str(error))
+    except UNFORESEEN as error:
+        module.fail_json(msg=stopped("The replacement of %s" % module.params["prefix"], error))
     module.exit_json(**result)
 
 

@@ -249,6 +249,7 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.labfleet.conda.plugins.module_utils._change._options import UNFORESEEN, stopped
 from ansible_collections.labfleet.conda.plugins.module_utils._change._snapshot_task import Task, run_task
 from ansible_collections.labfleet.conda.plugins.module_utils._change._store import SnapshotError
 
@@ -275,6 +276,8 @@ def main() -> None:
         result = run_task(task)
     except SnapshotError as error:
         module.fail_json(msg=str(error))
+    except UNFORESEEN as error:
+        module.fail_json(msg=stopped("The work on %s" % module.params["prefix"], error))
     for text in result.pop("warnings"):
         module.warn(text)
     if result.get("problems") and not module.check_mode:

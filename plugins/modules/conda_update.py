@@ -335,6 +335,7 @@ processes:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.labfleet.conda.plugins.module_utils._change._options import UNFORESEEN, stopped
 from ansible_collections.labfleet.conda.plugins.module_utils._change._update import ChangeError, update
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import ScanError
 
@@ -373,6 +374,8 @@ def main() -> None:
         module.fail_json(msg=str(error), **error.result)
     except ScanError as error:
         module.fail_json(msg=str(error))
+    except UNFORESEEN as error:
+        module.fail_json(msg=stopped("The update of %s" % module.params["prefix"], error))
     module.exit_json(**result)
 
 

@@ -26,6 +26,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._journal im
     read_journal,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._keep import CONFIGURATION
+from ansible_collections.labfleet.conda.plugins.module_utils._change._options import refuse_options
 from ansible_collections.labfleet.conda.plugins.module_utils._change._package_changes import diff_texts
 from ansible_collections.labfleet.conda.plugins.module_utils._change._packages import owned_paths, read_packages
 from ansible_collections.labfleet.conda.plugins.module_utils._change._place import Place, look_at, refuse_unless_ours
@@ -110,6 +111,7 @@ def replace(options: t.Mapping[str, t.Any], *, check: bool, note: _Note) -> _Map
 
 
 def _refuse_options(options: t.Mapping[str, t.Any]) -> None:
+    refuse_options(options)
     if not _SUM.match(options["sha256"]):
         raise Refused("sha256: %r is no SHA-256 sum: it has 64 hexadecimal digits." % options["sha256"])
     if options["version"] == NEWEST:

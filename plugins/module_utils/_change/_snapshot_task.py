@@ -12,7 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._conclude import write_down
-from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import ChangeError
+from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import ChangeError, Refused
 from ansible_collections.labfleet.conda.plugins.module_utils._change._journal import (
     DONE,
     RESTORE,
@@ -20,6 +20,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._journal im
     read_journal,
     write_journal,
 )
+from ansible_collections.labfleet.conda.plugins.module_utils._change._options import refuse_options
 from ansible_collections.labfleet.conda.plugins.module_utils._change._owner import Owner, owner_of
 from ansible_collections.labfleet.conda.plugins.module_utils._change._packages import (
     NoEnvironment,
@@ -88,8 +89,9 @@ def run_task(task: Task) -> Result:
     :raises SnapshotError: it could not be done; the text is for the user.
     """
     try:
+        refuse_options(task._asdict())
         owner = owner_of(task.prefix, only_look=task.state == "listed")
-    except NoEnvironment as error:
+    except (NoEnvironment, Refused) as error:
         raise SnapshotError(str(error)) from error
     task = task._replace(prefix=owner.prefix)
     answer = _as_owner(owner, lambda: _answer(task))

@@ -21,6 +21,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._journal im
     DONE,
     read_journal,
 )
+from ansible_collections.labfleet.conda.plugins.module_utils._change._options import refuse_options
 from ansible_collections.labfleet.conda.plugins.module_utils._change._package_changes import diff_texts
 from ansible_collections.labfleet.conda.plugins.module_utils._change._packages import read_packages
 from ansible_collections.labfleet.conda.plugins.module_utils._change._place import Place, look_at, refuse_unless_ours
@@ -70,6 +71,7 @@ def update(options: t.Mapping[str, t.Any], *, check: bool, note: _Note) -> _Map:
     :returns: the result of the module.
     :raises ChangeError: it was not updated; the error carries the result so far.
     """
+    refuse_options(options)
     if options["environment"] is None:
         program = micromamba_at(str(options["prefix"]))
         if program is not None:
