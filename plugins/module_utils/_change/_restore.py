@@ -245,7 +245,7 @@ class _Restore:
     def _is_somebodys(self, folder: str, entry: Entry) -> bool:
         """Whether what is there now is the work of somebody who went on while the prefix was changed."""
         path = _join(folder, entry.name)
-        if entry.owned or entry.kind != "f" or path in self.brought or _is_made_by_tools(folder):
+        if entry.owned or entry.kind != "f" or path in self.brought or _is_made_by_tools(folder, entry.name):
             return False
         status = self.mender.status(path)
         if status is None or kind_of(status) != "f":
@@ -286,8 +286,8 @@ class _Either:
         return path in self._one or path in self._other
 
 
-def _is_made_by_tools(folder: str) -> bool:
-    return folder == "conda-meta" or folder.endswith("__pycache__")
+def _is_made_by_tools(folder: str, name: str) -> bool:
+    return folder == "conda-meta" or folder.endswith("__pycache__") or (folder, name) == ("", ".condarc")
 
 
 def _read(folder: int, name: str) -> bytes:
