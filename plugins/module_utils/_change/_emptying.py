@@ -303,7 +303,7 @@ def _mark(folder: int) -> t.Dict[str, t.Any]:
 def _read(folder: int, name: str) -> t.Dict[str, t.Any]:
     try:
         content = json.loads(read_file(folder, name, limit=_LIMIT).decode("utf-8"))
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 

@@ -139,7 +139,7 @@ def is_done(place: Place, options: t.Mapping[str, t.Any]) -> bool:
 def _origin(prefix: str) -> _Map:
     try:
         content = json.loads(read_text("%s/%s/%s" % (prefix, STATE, ORIGIN), limit=_MAX_ORIGIN) or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 
