@@ -252,6 +252,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.labfleet.conda.plugins.module_utils._change._options import UNFORESEEN, stopped
 from ansible_collections.labfleet.conda.plugins.module_utils._change._snapshot_task import Task, run_task
 from ansible_collections.labfleet.conda.plugins.module_utils._change._store import SnapshotError
+from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import clean
 
 ARGUMENT_SPEC = {
     "prefix": {"type": "path", "required": True},
@@ -275,9 +276,10 @@ def main() -> None:
     try:
         result = run_task(task)
     except SnapshotError as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=clean(str(error)))
     except UNFORESEEN as error:
         module.fail_json(msg=stopped("The work on %s" % module.params["prefix"], error))
+    result = clean(result)
     for text in result.pop("warnings"):
         module.warn(text)
     if result.get("problems") and not module.check_mode:

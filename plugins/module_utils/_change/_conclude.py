@@ -132,7 +132,7 @@ def write_down(
 def _written(ledger: LedgerPlace, record: _Map) -> t.Optional[Head]:
     """Where a record stands in the ledger, of a run that was cut off before it could clear the journal."""
     last = 1 if record["action"] == RESTORE_ACTION else _MAX_LOOKED_AT  # a snapshot can be restored more than once
-    for found in reversed(read(ledger, Filters(prefix=record["prefix"], last=last)).records):
+    for found in reversed(read(ledger, Filters(prefix=clean(record["prefix"]), last=last)).records):
         if all(found.get(key) == record.get(key) for key in ("action", "outcome", "snapshot", "message")):
             return Head(found["sequence"], found["hash"])
     return None

@@ -49,7 +49,7 @@ def stopped(what: str, error: BaseException) -> str:
     where = " (%s)" % one_line(name) if isinstance(name, str) else ""
     kind = "" if isinstance(error, OSError) else type(error).__name__ + ": "
     text = "%s stopped: %s%s%s. The journal in the prefix, if there is one, tells the next run what is to be undone."
-    return text % (what, kind, one_line(reason), where)
+    return text % (one_line(what), kind, one_line(reason), where)
 
 
 __all__ = ("UNFORESEEN", "refuse_options", "stopped")

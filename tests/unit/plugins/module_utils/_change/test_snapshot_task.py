@@ -147,6 +147,18 @@ def test_another_users_prefix_is_refused_with_the_way_to_do_it(run, monkeypatch)
         run()
 
 
+def test_a_prefix_of_root_that_another_user_could_exchange_is_only_looked_at(run, as_root):
+    above = os.path.dirname(run.prefix)
+    os.chown(above, 54321, 54321)
+    for mode in (0o755, 0o1777):
+        os.chmod(above, mode)
+        with pytest.raises(SnapshotError, match="54321 could exchange it, by the directory " + above):
+            run("taken")
+    assert run()["snapshots"] == []
+    os.chown(above, 0, 0)
+    assert run("taken")["changed"], "root's own sticky directory lets nobody do so"
+
+
 def test_root_works_as_the_owner(run, as_root):
     for top, folders, files in os.walk(run.prefix):
         for name in [".", *folders, *files]:
