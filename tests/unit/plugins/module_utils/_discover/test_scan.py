@@ -422,6 +422,17 @@ def test_who_may_write_to_an_installation(host):
     assert only(look(host)["installations"])["writers"]["everybody"] is False, "the sticky bit forbids that"
 
 
+def test_who_may_write_into_its_programs_may_write_to_an_installation(host):
+    host.environment("/opt/conda", BASE)
+    program = host.path("/opt/conda/bin/conda")
+    if not os.path.exists(program):
+        host.write("/opt/conda/bin/conda", "#!/bin/sh")
+    os.chmod(program, 0o777)
+    assert only(look(host)["installations"])["writers"]["everybody"] is True
+    os.chmod(program, 0o755)
+    assert only(look(host)["installations"])["writers"]["everybody"] is False
+
+
 def test_the_owner_of_a_sticky_directory_can_exchange_what_others_have_put_there(host, as_root):
     host.environment("/opt/conda", BASE)
     os.chown(host.path("/opt"), 54321, 54321)
