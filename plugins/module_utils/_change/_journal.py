@@ -94,8 +94,8 @@ def clear_journal(folder: int) -> None:
 
 def _not_understood(prefix: str, reason: str) -> Failed:
     return Failed(
-        "The journal of an earlier change, %s/.labfleet-conda/%s, cannot be used: %s. Nothing was changed now. Restore"
-        " a snapshot with conda_snapshot, then remove that file." % (prefix, FILE_NAME, reason)
+        "The journal of an earlier change, %s/.labfleet-conda/%s, cannot be used: %s. Nothing was changed now."
+        " Remove that file, then restore the newest snapshot with conda_snapshot." % (prefix, FILE_NAME, reason)
     )
 
 

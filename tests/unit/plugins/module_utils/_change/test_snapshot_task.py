@@ -200,6 +200,17 @@ def test_what_an_interrupted_change_has_left_is_undone_first(run):
     assert not os.path.exists(run.prefix + "/.labfleet-conda/journal.json")
 
 
+def test_what_is_said_of_a_damaged_journal_leads_out(run):
+    taken = changed_base(run)
+    write(run.prefix, ".labfleet-conda/journal.json", "{half")
+    for state in ("restored", "taken", "pruned"):
+        with pytest.raises(SnapshotError, match="Remove that file, then restore the newest snapshot"):
+            run(state)
+    os.unlink(run.prefix + "/.labfleet-conda/journal.json")
+    assert run("restored")["snapshot"]["id"] == taken
+    assert read(run.prefix + "/bin/conda").endswith("echo 1.0\n")
+
+
 def test_in_check_mode_an_interrupted_change_stays_as_it_is(run):
     taken = run("taken")["snapshot"]["id"]
     journal_of(run.prefix, change=taken)
