@@ -321,7 +321,9 @@ space:
   type: dict
   sample: {needed: 90000000, download: 5000000, free: {/opt/conda: 90000000000}}
 ledger:
-  description: Where the change was recorded, and the head of the ledger; or C(problem), when it could not be.
+  description:
+    - Where the change was recorded, and the head of the ledger; or C(problem), when it could not be. Then there is a
+      warning too, the change itself is kept, and the next run records it.
   returned: when something was recorded
   type: dict
   sample: {path: /var/log/labfleet-conda/ledger.jsonl, sequence: 12, hash: 9f86d081884c7d65...}
