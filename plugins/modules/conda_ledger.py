@@ -312,6 +312,8 @@ def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     options = module.params
     try:
+        if not 0 <= options["time_limit"] < float("inf"):
+            raise LedgerError("time_limit: %s is no number of seconds: give 0 or more." % options["time_limit"])
         place = place_at(options["path"])
         result = look(place, options, known=known_heads(options["known_head"]))
         bad = not result["intact"] and options["fail_on_problem"]
@@ -323,6 +325,9 @@ def main() -> None:
             result = with_anchor(place, result, before, entry)
     except LedgerError as error:
         module.fail_json(msg=str(error))
+    except (OSError, MemoryError, UnicodeError, RecursionError) as error:
+        text = "The ledger %s could not be used: %s. Look at its directory, and at the memory of the host."
+        module.fail_json(msg=text % (options["path"] or "of the host", str(error) or type(error).__name__))
     if bad:
         module.fail_json(msg=problem_sentence(result), **result)
     module.exit_json(**result)

@@ -307,8 +307,10 @@ processes:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.labfleet.conda.plugins.module_utils._change._options import UNFORESEEN, stopped
 from ansible_collections.labfleet.conda.plugins.module_utils._change._replace import ChangeError, replace
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import ScanError
+from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import clean
 
 ARGUMENT_SPEC = {
     "prefix": {"type": "path", "required": True},
@@ -348,10 +350,12 @@ def main() -> None:
     try:
         result = replace(module.params, check=module.check_mode, note=module.log)
     except ChangeError as error:
-        module.fail_json(msg=str(error), **error.result)
+        module.fail_json(msg=clean(str(error)), **clean(error.result))
     except ScanError as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(**result)
+        module.fail_json(msg=clean(str(error)))
+    except UNFORESEEN as error:
+        module.fail_json(msg=stopped("The replacement of %s" % module.params["prefix"], error))
+    module.exit_json(**clean(result))
 
 
 if __name__ == "__main__":

@@ -249,9 +249,10 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.labfleet.conda.plugins.module_utils._change._restore_record import record_restore
+from ansible_collections.labfleet.conda.plugins.module_utils._change._options import UNFORESEEN, stopped
 from ansible_collections.labfleet.conda.plugins.module_utils._change._snapshot_task import Task, run_task
 from ansible_collections.labfleet.conda.plugins.module_utils._change._store import SnapshotError
+from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import clean
 
 ARGUMENT_SPEC = {
     "prefix": {"type": "path", "required": True},
@@ -271,15 +272,14 @@ ARGUMENT_SPEC = {
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     options = dict(module.params)
-    about = {"ledger": options.pop("ledger"), "run_id": options.pop("run_id")}
     task = Task(check=module.check_mode, now=time.time(), token=secrets.token_hex(3), **options)
     try:
         result = run_task(task)
     except SnapshotError as error:
-        module.fail_json(msg=str(error))
-    ledger = record_restore(result, result.pop("records", ()), **about)
-    if ledger is not None:
-        result["ledger"] = ledger
+        module.fail_json(msg=clean(str(error)))
+    except UNFORESEEN as error:
+        module.fail_json(msg=stopped("The work on %s" % module.params["prefix"], error))
+    result = clean(result)
     for text in result.pop("warnings"):
         module.warn(text)
     if result.get("problems") and not module.check_mode:

@@ -321,7 +321,9 @@ space:
   type: dict
   sample: {needed: 90000000, download: 5000000, free: {/opt/conda: 90000000000}}
 ledger:
-  description: Where the change was recorded, and the head of the ledger; or C(problem), when it could not be.
+  description:
+    - Where the change was recorded, and the head of the ledger; or C(problem), when it could not be. Then there is a
+      warning too, the change itself is kept, and the next run records it.
   returned: when something was recorded
   type: dict
   sample: {path: /var/log/labfleet-conda/ledger.jsonl, sequence: 12, hash: 9f86d081884c7d65...}
@@ -335,8 +337,10 @@ processes:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.labfleet.conda.plugins.module_utils._change._options import UNFORESEEN, stopped
 from ansible_collections.labfleet.conda.plugins.module_utils._change._update import ChangeError, update
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import ScanError
+from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import clean
 
 ARGUMENT_SPEC = {
     "prefix": {"type": "path", "required": True},
@@ -370,10 +374,12 @@ def main() -> None:
     try:
         result = update(module.params, check=module.check_mode, note=module.log)
     except ChangeError as error:
-        module.fail_json(msg=str(error), **error.result)
+        module.fail_json(msg=clean(str(error)), **clean(error.result))
     except ScanError as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(**result)
+        module.fail_json(msg=clean(str(error)))
+    except UNFORESEEN as error:
+        module.fail_json(msg=stopped("The update of %s" % module.params["prefix"], error))
+    module.exit_json(**clean(result))
 
 
 if __name__ == "__main__":

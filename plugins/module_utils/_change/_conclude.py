@@ -15,27 +15,49 @@ import typing as t
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import Failed, Refused
 from ansible_collections.labfleet.conda.plugins.module_utils._change._place import Place, look_at, refuse_unless_ours
 from ansible_collections.labfleet.conda.plugins.module_utils._change._prune import prune
-from ansible_collections.labfleet.conda.plugins.module_utils._change._session import Session, forget, with_session
+from ansible_collections.labfleet.conda.plugins.module_utils._change._session import (
+    RESTORE_ACTION,
+    Session,
+    forget,
+    with_session,
+)
 from ansible_collections.labfleet.conda.plugins.module_utils._change._store import STATE, SnapshotError
-from ansible_collections.labfleet.conda.plugins.module_utils._change._transaction import NOT_RESTORED, recover
+from ansible_collections.labfleet.conda.plugins.module_utils._change._told import one_line, told
+from ansible_collections.labfleet.conda.plugins.module_utils._change._transaction import (
+    COMMITTED,
+    NOT_RESTORED,
+    ROLLED_BACK,
+    recover_all,
+)
 from ansible_collections.labfleet.conda.plugins.module_utils._ledger._append import append
+from ansible_collections.labfleet.conda.plugins.module_utils._ledger._chain import Head
 from ansible_collections.labfleet.conda.plugins.module_utils._ledger._place import LedgerError, place_at
+from ansible_collections.labfleet.conda.plugins.module_utils._ledger._place import Place as LedgerPlace
+from ansible_collections.labfleet.conda.plugins.module_utils._ledger._read import read
+from ansible_collections.labfleet.conda.plugins.module_utils._ledger._record import Filters
 from ansible_collections.labfleet.conda.plugins.module_utils._system._clock import seconds_now
 from ansible_collections.labfleet.conda.plugins.module_utils._system._files import is_there
 from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import clean
 from ansible_collections.labfleet.conda.plugins.module_utils._system._worker import WorkerDied, run_as
 
 _Map = t.Dict[str, t.Any]
+_Owner = t.Tuple[int, int, t.Optional[str]]
+# The outcomes of a transaction, of which there is a record.
+_WITH_RECORD = (COMMITTED, ROLLED_BACK, NOT_RESTORED)
+_MAX_LOOKED_AT = 200
 
 
 def run_work(place: Place, work: t.Callable[[Session], _Map], *, what: str, lock_seconds: float) -> _Map:
-    """Let the owner of a prefix do a piece of work under its lock; see with_session() for what is returned."""
+    """Let the owner of a prefix do a piece of work under its lock; see with_session() for what is returned.
+
+    Nothing of it can be trusted further than its owner; see told().
+    """
 
     def run() -> _Map:
         return clean(with_session(place, work, what=what, lock_seconds=lock_seconds))
 
     try:
-        return run_as(place.uid, place.gid, place.owner if place.home is not None else None, run)
+        return t.cast(_Map, run_as(*_owner(place), run))
     except WorkerDied as died:
         text = "%s The journal in %s tells how far it had come; the next run undoes it."
         return {"result": {}, "records": [], "error": {"kind": "failed", "message": text % (died, place.prefix)}}
@@ -52,36 +74,72 @@ def concluded(
     :param action: what the ledger is to call it.
     :raises ChangeError: the work was not done.
     """
+    answer = told(answer, place.subject, action)
     result = dict(result, **answer["result"])
     error = answer["error"]
     records = list(answer["records"])
-    if error and not check and not records:
-        kind = "refused" if error["kind"] == "refused" else "failed"
-        records.append({"action": action, "prefix": place.subject, "outcome": kind, "message": error["message"]})
+    if error and not check and result.get("outcome") not in _WITH_RECORD:
+        records.append(
+            {"action": action, "prefix": place.subject, "outcome": error["kind"], "message": error["message"]}
+        )
     if not check:
-        result["ledger"] = _write_down(place, options, records)
+        result["ledger"] = write_down(place.prefix, _owner(place), options, records)
+        if result["ledger"] and result["ledger"].get("problem"):
+            text = "What was done to %s is not in the ledger: %s"
+            result["warnings"] = [*result.get("warnings", ()), text % (place.subject, result["ledger"]["problem"])]
     if error:
         raise (Refused if error["kind"] == "refused" else Failed)(error["message"], result)
     return result
 
 
-def _write_down(place: Place, options: t.Mapping[str, t.Any], records: t.Sequence[_Map]) -> t.Optional[_Map]:
-    """Append the records to the ledger and clear the journal; a ledger that cannot be written leaves the journal."""
+def write_down(
+    prefix: str, owner: _Owner, options: t.Mapping[str, t.Any], records: t.Sequence[_Map]
+) -> t.Optional[_Map]:
+    """Append the records to the ledger and clear the journal; a ledger that cannot be written leaves the journal.
+
+    :param prefix: where the journal is.
+    :param owner: whose it is: the numbers of the user and the group, and the name.
+    """
     if not records:
         return None
-    ledger = place_at(options["ledger"])
     now = datetime.datetime.now(datetime.timezone.utc)
     who = {"run": options["run_id"]} if options["run_id"] else {}
     try:
-        for record in records:
-            if record["outcome"] == NOT_RESTORED:
-                record = dict(record, outcome="failed")
-            entry = append(ledger, dict(record, who=who), now=now)
+        ledger = place_at(options["ledger"])
     except LedgerError as error:
-        return {"path": ledger.path, "problem": str(error)}
-    if any("snapshot" in record for record in records):
-        run_as(place.uid, place.gid, place.owner if place.home is not None else None, lambda: forget(place.prefix))
-    return {"path": ledger.path, "sequence": entry.sequence, "hash": entry.hash}
+        return {"path": options["ledger"], "problem": str(error)}
+    entry: t.Optional[Head] = None
+    try:
+        for record in records:
+            record = dict(record)
+            entry = _written(ledger, record) if record.pop("again", False) else None
+            entry = entry or Head(*append(ledger, dict(record, who=who), now=now))
+    except LedgerError as error:
+        text = "%s The journal keeps it, and the next run writes it."
+        kept = any(record.get("snapshot") for record in records)
+        return {"path": ledger.path, "problem": text % error if kept else str(error)}
+    told_of = {"path": ledger.path, **(entry._asdict() if entry else {})}
+    changes = {record["snapshot"] for record in records if record.get("snapshot")}
+    if changes:
+        try:
+            run_as(*owner, lambda: forget(prefix, changes))
+        except (WorkerDied, OSError) as error:
+            told_of["problem"] = "It is written, but the journal could not be cleared, so the next run looks at it: %s"
+            told_of["problem"] %= one_line(error)
+    return told_of
+
+
+def _written(ledger: LedgerPlace, record: _Map) -> t.Optional[Head]:
+    """Where a record stands in the ledger, of a run that was cut off before it could clear the journal."""
+    last = 1 if record["action"] == RESTORE_ACTION else _MAX_LOOKED_AT  # a snapshot can be restored more than once
+    for found in reversed(read(ledger, Filters(prefix=clean(record["prefix"]), last=last)).records):
+        if all(found.get(key) == record.get(key) for key in ("action", "outcome", "snapshot", "message")):
+            return Head(found["sequence"], found["hash"])
+    return None
+
+
+def _owner(place: Place) -> _Owner:
+    return place.uid, place.gid, place.owner if place.home is not None else None
 
 
 def recovered_first(
@@ -101,11 +159,10 @@ def recovered_first(
     refuse_unless_ours(place, trusted=options["trusted_writers"])
 
     def work(session: Session) -> _Map:
-        record = recover(session.store, note=note)
-        if record is None:
-            return {"recovered": None}
-        session.records.append(record)
-        return {"recovered": record.get("message") or record["outcome"]}
+        session.records += recover_all(session.store, note=note)
+        for record in session.records[-1:]:
+            return {"recovered": record.get("message") or record["outcome"]}
+        return {"recovered": None}
 
     answer = run_work(place, work, what="undoes a change", lock_seconds=options["lock_seconds"])
     return concluded(place, options, answer, {}, action=action, check=False)["recovered"]
@@ -125,8 +182,8 @@ def pruned(prefix: str, options: t.Mapping[str, t.Any], change: str) -> t.List[s
             protect=[change],
             now=seconds_now(),
         )
-    except SnapshotError:
+    except (SnapshotError, OSError):  # what was changed is kept all the same
         return []
 
 
-__all__ = ("concluded", "pruned", "recovered_first", "run_work")
+__all__ = ("concluded", "pruned", "recovered_first", "run_work", "write_down")

@@ -16,10 +16,13 @@ Until then nothing is, so that what is there must be kept. This tells how to und
 
 from __future__ import annotations
 
+import contextlib
 import json
 import typing as t
 
-from ansible_collections.labfleet.conda.plugins.module_utils._change._store import OUTSIDE, STATE
+from ansible_collections.labfleet.conda.plugins.module_utils._change._packages import files_of_record
+from ansible_collections.labfleet.conda.plugins.module_utils._change._store import OUTSIDE, SET_ASIDE, STATE
+from ansible_collections.labfleet.conda.plugins.module_utils._prefix._records import is_record_file
 from ansible_collections.labfleet.conda.plugins.module_utils._system._durable import (
     close,
     names_in,
@@ -47,8 +50,12 @@ _NEW = "new"
 PACKAGE_CACHE, META, HISTORY = "pkgs", "conda-meta", "history"
 _MODE_OF_HISTORY = 0o644
 _LIMIT = 4 * 1024 * 1024
+_MAX_RECORD = 64 * 1024 * 1024
 # Where packages put their files: these are emptied whatever the records say, which can be damaged.
 _OF_PACKAGES = frozenset("bin condabin conda-meta etc include lib libexec man sbin share shell ssl".split())
+
+# What installers put beside them.
+_OF_INSTALLERS = frozenset("_conda .condarc .messages.txt .nonadmin LICENSE.txt install.log uninstall.sh".split())
 
 
 def what_stays(names: t.Iterable[str], owned: t.Iterable[str]) -> t.List[str]:
@@ -168,19 +175,28 @@ def was_emptied(folder: int, change: str) -> bool:
     return _mark(folder).get("change") == change
 
 
-def undo_emptying(prefix: str, folder: int, change: str) -> None:
+def undo_emptying(prefix: str, folder: int, change: str) -> t.List[str]:
     """Take away what was put into the emptied prefix, so that it can be restored; good to be repeated.
 
     What was moved to C(replaced) is left there: the snapshot holds it too.
+
+    :returns: where that lies now which is of no package: somebody may have put it there meanwhile.
     """
     top = open_folder(prefix)
+    aside: t.List[str] = []
     try:
         mark = _mark(folder)
         if mark.get("change") == change:
             stays = {*mark["stays"], STATE, "envs", META}
+            packages = _tops_of_records(top) | _OF_PACKAGES | _OF_INSTALLERS | OUTSIDE
             for name in names_in(top):
-                if name not in stays:
+                if name in stays:
+                    continue
+                if name in packages:
                     remove_tree(top, name)
+                else:
+                    _move_between(name, top, folder, (SET_ASIDE, change))
+                    aside.append("/".join((prefix, STATE, SET_ASIDE, change, name)))
             _clear_meta(top)
             if "envs" not in mark["stays"]:
                 mender = Mender(top, top)
@@ -191,8 +207,25 @@ def undo_emptying(prefix: str, folder: int, change: str) -> None:
                 remove_file(folder, ORIGIN)
             remove_file(folder, MARK)
         _take_back_cache(top, folder, change)
+        return aside
     finally:
         close(top)
+
+
+def _tops_of_records(top: int) -> t.FrozenSet[str]:
+    """The names at the top of a prefix in which packages have files, by the records that are there."""
+    found: t.Set[str] = set()
+    if META not in names_in(top):
+        return frozenset()
+    meta = open_folder(META, at=top)
+    try:
+        for name in filter(is_record_file, names_in(meta)):
+            with contextlib.suppress(OSError):
+                files = files_of_record(read_file(meta, name, limit=_MAX_RECORD))
+                found.update(path.partition("/")[0] for path in files)
+    finally:
+        close(meta)
+    return frozenset(found)
 
 
 def _clear_meta(top: int) -> None:
@@ -270,7 +303,7 @@ def _mark(folder: int) -> t.Dict[str, t.Any]:
 def _read(folder: int, name: str) -> t.Dict[str, t.Any]:
     try:
         content = json.loads(read_file(folder, name, limit=_LIMIT).decode("utf-8"))
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import mask_text
+
 
 class ChangeError(Exception):
     """A change that did not come about.
@@ -20,7 +22,7 @@ class ChangeError(Exception):
     """
 
     def __init__(self, message: str, result: t.Optional[t.Dict[str, t.Any]] = None) -> None:
-        super().__init__(message)
+        super().__init__(mask_text(message))
         self.result: t.Dict[str, t.Any] = dict(result or {})
 
 

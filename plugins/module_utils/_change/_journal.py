@@ -39,6 +39,7 @@ class Journal(t.NamedTuple):
     :param packages: the packages that may come, as NAME-VERSION-BUILD, by which what they brought is found.
     :param caches: the package caches in which they are unpacked.
     :param record: what the ledger is to say of the change; with its outcome, once that is known.
+    :param earlier: the records of changes before it that may not be in the ledger yet.
     """
 
     change: str
@@ -46,6 +47,7 @@ class Journal(t.NamedTuple):
     packages: t.Tuple[str, ...]
     caches: t.Tuple[str, ...]
     record: t.Dict[str, t.Any]
+    earlier: t.Tuple[t.Dict[str, t.Any], ...] = ()
 
 
 def read_journal(folder: int, prefix: str) -> t.Optional[Journal]:
@@ -70,6 +72,7 @@ def read_journal(folder: int, prefix: str) -> t.Optional[Journal]:
             packages=tuple(str(name) for name in content["packages"]),
             caches=tuple(str(path) for path in content["caches"]),
             record=dict(content["record"]),
+            earlier=tuple(dict(record) for record in content.get("earlier", ())),
         )
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _not_understood(prefix, "it is no journal") from error
@@ -91,8 +94,8 @@ def clear_journal(folder: int) -> None:
 
 def _not_understood(prefix: str, reason: str) -> Failed:
     return Failed(
-        "The journal of an earlier change, %s/.labfleet-conda/%s, cannot be used: %s. Nothing was changed now. Restore"
-        " a snapshot with conda_snapshot, then remove that file." % (prefix, FILE_NAME, reason)
+        "The journal of an earlier change, %s/.labfleet-conda/%s, cannot be used: %s. Nothing was changed now."
+        " Remove that file, then restore the newest snapshot with conda_snapshot." % (prefix, FILE_NAME, reason)
     )
 
 

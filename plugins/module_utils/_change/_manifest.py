@@ -73,7 +73,7 @@ def parse_manifest(data: bytes) -> t.Tuple[Folders, Unseen]:
         if lines[-1] or end["end"] != len(folders):
             raise BadManifest("its manifest is not whole")
         return folders, [(path, reason) for path, reason in end["unseen"]]
-    except (ValueError, TypeError, KeyError, IndexError) as error:
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
         raise BadManifest("its manifest is damaged") from error
 
 

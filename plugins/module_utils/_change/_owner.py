@@ -13,7 +13,11 @@ import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._packages import NoEnvironment
 from ansible_collections.labfleet.conda.plugins.module_utils._change._store import SnapshotError
-from ansible_collections.labfleet.conda.plugins.module_utils._system._access import NOBODY, directory_writers
+from ansible_collections.labfleet.conda.plugins.module_utils._system._access import (
+    NOBODY,
+    directory_writers,
+    exchangers,
+)
 from ansible_collections.labfleet.conda.plugins.module_utils._system._directory import Directory
 from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable
 from ansible_collections.labfleet.conda.plugins.module_utils._system._processes import own_uid
@@ -50,6 +54,8 @@ def owner_of(path: str, *, only_look: bool) -> Owner:
                 raise SnapshotError(message % (found.prefix, found.name or found.uid, found.name or "its owner"))
             if not only_look:
                 _refuse_other_writers(prefix, found, root.identities)
+                if found.uid == 0:
+                    _refuse_exchangers(root, found)
             return found
     except Absent as error:
         message = "%s is no environment of conda: it has no conda-meta directory. Name the prefix of an environment."
@@ -82,6 +88,24 @@ def _refuse_other_writers(prefix: Directory, owner: Owner, identities: Identitie
         "Others than its owner %s can write to %s (%s), and could change it meanwhile: take that right away with chmod."
         % (owner.name or owner.uid, prefix.path, ", ".join(who))
     )
+
+
+def _refuse_exchangers(root: Root, owner: Owner) -> None:
+    """Refuse a prefix of root where another user could put something else into its place while root works on it.
+
+    That a group may is left to the administrator, as many a host has such a directory for its operators.
+    """
+    parent = owner.prefix
+    while parent != "/":
+        parent = parent.rpartition("/")[0] or "/"
+        try:
+            with root.directory(parent) as above:
+                who = exchangers(above)
+        except (Absent, Unreadable):
+            continue
+        if who.users or who.everybody:
+            message = "%s belongs to root, but %s could exchange it, by the directory %s: give that to root first."
+            raise SnapshotError(message % (owner.prefix, ", ".join(sorted(who.users)) or "everybody", parent))
 
 
 def _is_private(group: str, owner: Owner, identities: Identities) -> bool:

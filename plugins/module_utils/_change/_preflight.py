@@ -52,7 +52,7 @@ def wait_until_unused(place: Place, how: str, seconds: float, *, note: t.Callabl
     told = False
     while True:
         uses = uses_of(place.prefix, apart=APART).found
-        standing = [use for use in uses if use.how == _MANAGER or how != IGNORE]
+        standing = [use for use in uses if how != IGNORE or (use.how == _MANAGER and _may_change(place, use))]
         if not standing:
             return uses
         if time.monotonic() >= limit:
@@ -61,6 +61,13 @@ def wait_until_unused(place: Place, how: str, seconds: float, *, note: t.Callabl
             note("waits for %d processes that use %s" % (len(standing), place.prefix))
             told = True
         time.sleep(min(_TICK, max(0.05, limit - time.monotonic())))
+
+
+def _may_change(place: Place, use: Use) -> bool:
+    """Whether a process can change a prefix; one of a user who cannot write there only claims to be at work."""
+    who = place.writers
+    others = who.everybody or who.groups or set(who.users) - {place.owner}
+    return bool(others) or use.uid in (0, place.uid)
 
 
 def _busy(place: Place, uses: t.Sequence[Use], how: str, seconds: float) -> Busy:

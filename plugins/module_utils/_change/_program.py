@@ -16,7 +16,6 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._conclude i
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import Failed, Refused
 from ansible_collections.labfleet.conda.plugins.module_utils._change._journal import (
     DONE,
-    clear_journal,
     read_journal,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._package import Package
@@ -35,7 +34,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._tool impor
 from ansible_collections.labfleet.conda.plugins.module_utils._change._transaction import (
     COMMITTED,
     NOT_RESTORED,
-    recover,
+    recover_all,
     transact,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._update_change import plain_change
@@ -127,9 +126,8 @@ class _Work:
                 text = "An interrupted change of %s is to be undone first; a run without check mode does so."
                 return {"changed": True, "message": text % program}
         else:
-            record = recover(store, note=self._note)
-            if record is not None:
-                session.records.append(record)
+            session.records += recover_all(store, note=self._note)
+            for record in session.records[-1:]:
                 result.update(recovered=record.get("message") or record["outcome"], changed=True)
         driver = self._driver(session, program)
         versions = {_NAME: driver.tool.version}
@@ -205,13 +203,11 @@ class _Work:
         return target
 
     def _change(self, session: Session, store: ProgramStore, driver: Driver, target: Package, result: _Map) -> _Map:
-        if result.get("recovered"):
-            clear_journal(session.folder)  # its record is in the hands of the caller
         given, name = self._options, identifier()
         times = (given["time_limit"], given["grace"])
         change = ProgramChange(session, driver, self._tool_options(), target, times)
         change.lines = tuple(given["verify_commands"])
-        outcome = transact(store, change, name, note=self._note)
+        outcome = transact(store, change, name, note=self._note, earlier=session.records)
         session.records.append(dict(outcome.record, snapshot=name))
         result.update(outcome=outcome.outcome, snapshot=outcome.snapshot, restored=outcome.restored)
         if outcome.outcome != COMMITTED:

@@ -23,10 +23,10 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._emptying i
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import ChangeError, Failed, Refused
 from ansible_collections.labfleet.conda.plugins.module_utils._change._journal import (
     DONE,
-    clear_journal,
     read_journal,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._keep import CONFIGURATION
+from ansible_collections.labfleet.conda.plugins.module_utils._change._options import refuse_options
 from ansible_collections.labfleet.conda.plugins.module_utils._change._package_changes import diff_texts
 from ansible_collections.labfleet.conda.plugins.module_utils._change._packages import owned_paths, read_packages
 from ansible_collections.labfleet.conda.plugins.module_utils._change._place import Place, look_at, refuse_unless_ours
@@ -49,7 +49,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._store impo
 from ansible_collections.labfleet.conda.plugins.module_utils._change._transaction import (
     COMMITTED,
     NOT_RESTORED,
-    recover,
+    recover_all,
     transact,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._update_change import plain_change
@@ -111,6 +111,7 @@ def replace(options: t.Mapping[str, t.Any], *, check: bool, note: _Note) -> _Map
 
 
 def _refuse_options(options: t.Mapping[str, t.Any]) -> None:
+    refuse_options(options)
     if not _SUM.match(options["sha256"]):
         raise Refused("sha256: %r is no SHA-256 sum: it has 64 hexadecimal digits." % options["sha256"])
     if options["version"] == NEWEST:
@@ -138,7 +139,7 @@ def is_done(place: Place, options: t.Mapping[str, t.Any]) -> bool:
 def _origin(prefix: str) -> _Map:
     try:
         content = json.loads(read_text("%s/%s/%s" % (prefix, STATE, ORIGIN), limit=_MAX_ORIGIN) or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 
@@ -157,9 +158,8 @@ class _Work:
                 text = "An interrupted change of %s is to be undone first; a run without check mode does so."
                 return {"changed": True, "message": text % session.prefix}
         else:
-            record = recover(session.store, note=self._note)
-            if record is not None:
-                session.records.append(record)
+            session.records += recover_all(session.store, note=self._note)
+            for record in session.records[-1:]:
                 result.update(recovered=record.get("message") or record["outcome"], changed=True)
         session.look_again(broken=True)
         if is_done(session.place, self._options):
@@ -222,13 +222,11 @@ class _Work:
             raise Refused(text % (session.prefix, free / 1e6, needed / 1e6, self._options["reserve"] / 1e6), result)
 
     def _change(self, session: Session, before: t.Any, source: Source, result: _Map) -> _Map:
-        if result.get("recovered"):
-            clear_journal(session.folder)  # its record is in the hands of the caller
         given = self._options
         settings = ReplaceSettings(given["version"], given["sha256"].lower(), tuple(given["verify_commands"]))
         name = identifier()
         change = ReplaceChange(session, source, before, settings, name)
-        outcome = transact(session.store, change, name, note=self._note)
+        outcome = transact(session.store, change, name, note=self._note, earlier=session.records)
         session.records.append(dict(outcome.record, snapshot=name))
         result.update(outcome=outcome.outcome, snapshot=outcome.snapshot, restored=outcome.restored)
         if outcome.outcome != COMMITTED:

@@ -43,6 +43,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._durable im
 from ansible_collections.labfleet.conda.plugins.module_utils._system._mend import Damaged, Mender
 from ansible_collections.labfleet.conda.plugins.module_utils._system._walk import (
     Unseen,
+    kind_of,
     mounts_below,
     open_folder,
     walk,
@@ -94,6 +95,7 @@ class _Restore:
         self.changed = 0
         self.aside = -1
         self.late = False
+        self.brought: t.Container[str] = ()
         self.folders: Folders = {}
         self.hidden: t.Set[str] = set()
 
@@ -156,8 +158,8 @@ class _Restore:
             (path, "it could not be looked at: " + why) for path, why in unseen if path not in self.hidden
         ]
         self.problems += [(path, "it has changed, and the snapshot could not keep it") for path in difference.lost]
-        brought = _Either(brought, planned)
-        return difference, decide(difference.extras, self.folders, brought=brought, late=late)
+        self.brought = _Either(brought, planned)
+        return difference, decide(difference.extras, self.folders, brought=self.brought, late=late)
 
     def _owned(self, *, every: bool) -> t.Set[str]:
         """The files of the records that the snapshot has not (or of all), and those records themselves."""
@@ -203,6 +205,10 @@ class _Restore:
         return Restored(self.changed, self.set_aside, self.problems, self.healer.notes)
 
     def _put(self, folder: str, entry: Entry, twin: t.Optional[str]) -> None:
+        if self._is_somebodys(folder, entry):
+            self._open_aside()
+            moved = self.mender.set_aside(folder, entry.name, self.aside, stays=True)
+            self.set_aside.append(self._aside_path(moved))
         try:
             self.mender.put(folder, entry, twin=twin)
         except Damaged:
@@ -236,9 +242,22 @@ class _Restore:
                 if not self.late:
                     self.problems.append((path, "it could not be removed, since something in it was left"))
 
-    def _move(self, found: Found) -> None:
+    def _is_somebodys(self, folder: str, entry: Entry) -> bool:
+        """Whether what is there now is the work of somebody who went on while the prefix was changed."""
+        path = _join(folder, entry.name)
+        if entry.owned or entry.kind != "f" or path in self.brought or _is_made_by_tools(folder, entry.name):
+            return False
+        status = self.mender.status(path)
+        if status is None or kind_of(status) != "f":
+            return False
+        return not self.mender.has_kept_content(folder, entry.name)
+
+    def _open_aside(self) -> None:
         if self.aside < 0:
             self.aside = open_state(self.prefix, ASIDE, self.snapshot.id)
+
+    def _move(self, found: Found) -> None:
+        self._open_aside()
         self.set_aside.append(self._aside_path(self.mender.set_aside(found.folder, found.name, self.aside)))
 
     def _aside_path(self, path: str) -> str:
@@ -265,6 +284,10 @@ class _Either:
 
     def __contains__(self, path: object) -> bool:
         return path in self._one or path in self._other
+
+
+def _is_made_by_tools(folder: str, name: str) -> bool:
+    return folder == "conda-meta" or folder.endswith("__pycache__") or (folder, name) == ("", ".condarc")
 
 
 def _read(folder: int, name: str) -> bytes:

@@ -9,37 +9,10 @@
 
 from __future__ import annotations
 
-import datetime
 import typing as t
 
-from ansible_collections.labfleet.conda.plugins.module_utils._ledger._append import append
-from ansible_collections.labfleet.conda.plugins.module_utils._ledger._place import LedgerError, place_at
 
-
-def record_restore(
-    result: t.Mapping[str, t.Any],
-    records: t.Sequence[t.Mapping[str, t.Any]] = (),
-    *,
-    ledger: t.Optional[str],
-    run_id: t.Optional[str],
-) -> t.Optional[t.Dict[str, t.Any]]:
-    """Write down what a restore has done, and what was recovered before it.
-
-    :param result: that of the module conda_snapshot.
-    :param records: of the changes that were recovered.
-    :returns: C(path), C(sequence) and C(hash), or C(path) and C(problem); None where nothing was changed.
-    """
-    place, entry = place_at(ledger), None
-    restored = [restore_record(result, run_id)] if "snapshot_before" in result else []
-    try:
-        for record in [*records, *restored]:
-            entry = append(place, record, now=datetime.datetime.now(datetime.timezone.utc))
-    except LedgerError as error:
-        return {"path": place.path, "problem": str(error)}
-    return {"path": place.path, "sequence": entry.sequence, "hash": entry.hash} if entry else None
-
-
-def restore_record(result: t.Mapping[str, t.Any], run_id: t.Optional[str] = None) -> t.Dict[str, t.Any]:
+def restore_record(result: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
     """The record, without what the ledger adds."""
     came, went = _sides(result["packages"]["added"]), _sides(result["packages"]["removed"])
     snapshot, problems = result["snapshot"], result.get("problems") or ()
@@ -53,7 +26,6 @@ def restore_record(result: t.Mapping[str, t.Any], run_id: t.Optional[str] = None
         "after": {name: (came.get(name) or {}).get("version") for name in tools} or None,
         "packages": [_change(name, went.get(name), came.get(name)) for name in sorted({*came, *went})],
         "snapshot": snapshot["id"],
-        "who": {"run": run_id} if run_id else {},
     }
 
 
@@ -68,4 +40,4 @@ def _change(name: str, before: t.Any, after: t.Any) -> t.Dict[str, t.Any]:
     return {"name": name, "kind": kind, "from": before, "to": after}
 
 
-__all__ = ("record_restore", "restore_record")
+__all__ = ("restore_record",)

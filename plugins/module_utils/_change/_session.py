@@ -81,7 +81,7 @@ class PrefixStore(Store):
             if was_emptied(self.folder, journal.change):
                 # What was put there goes only when the snapshot can be read.
                 restore(self.prefix, found, dry=True)
-            undo_emptying(self.prefix, self.folder, journal.change)
+            aside = undo_emptying(self.prefix, self.folder, journal.change)
             environment = read_packages_or_none(self.prefix)
             python = environment.record("python") if environment else None
             planned = brought_by(journal.caches, journal.packages, site_packages(python) if python else None)
@@ -97,7 +97,7 @@ class PrefixStore(Store):
         problems = ["%s: %s." % problem for problem in done.problems]
         if not problems:
             forget_emptying(self.folder, journal.change)
-        return {"changed": done.changed, "set_aside": done.set_aside, "problems": problems, "caches": broken}
+        return {"changed": done.changed, "set_aside": [*aside, *done.set_aside], "problems": problems, "caches": broken}
 
     def drop_unfinished(self) -> None:
         try:
@@ -206,13 +206,13 @@ def with_session(
             close(folder)
 
 
-def forget(prefix: str, change: t.Optional[str] = None) -> None:
-    """Clear the journal of a change whose record is in the ledger."""
+def forget(prefix: str, changes: t.Container[t.Optional[str]]) -> None:
+    """Clear the journal, where it is that of a change whose record is in the ledger, and not of a later one."""
     folder = open_state(prefix)
     try:
         with PrefixLock(folder, "%s/%s" % (prefix, STATE), what="clears the journal", wait_seconds=60):
             journal = read_journal(folder, prefix)
-            if journal is not None and journal.phase == "done" and change in (None, journal.change):
+            if journal is not None and journal.phase == "done" and journal.change in changes:
                 clear_journal(folder)
     finally:
         close(folder)

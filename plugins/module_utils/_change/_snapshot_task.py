@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import ChangeError
+from ansible_collections.labfleet.conda.plugins.module_utils._change._conclude import write_down
+from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import ChangeError, Refused
 from ansible_collections.labfleet.conda.plugins.module_utils._change._journal import (
+    DONE,
     RESTORE,
     Journal,
-    clear_journal,
     read_journal,
     write_journal,
 )
+from ansible_collections.labfleet.conda.plugins.module_utils._change._options import refuse_options
 from ansible_collections.labfleet.conda.plugins.module_utils._change._owner import Owner, owner_of
 from ansible_collections.labfleet.conda.plugins.module_utils._change._packages import (
     NoEnvironment,
@@ -28,6 +30,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._packages i
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._prune import measure, own_bytes, prune
 from ansible_collections.labfleet.conda.plugins.module_utils._change._restore import Restored, restore
+from ansible_collections.labfleet.conda.plugins.module_utils._change._restore_record import restore_record
 from ansible_collections.labfleet.conda.plugins.module_utils._change._session import RESTORE_ACTION, PrefixStore
 from ansible_collections.labfleet.conda.plugins.module_utils._change._snapshot import new_id, take
 from ansible_collections.labfleet.conda.plugins.module_utils._change._store import (
@@ -38,7 +41,8 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._store impo
     load_all,
     open_state,
 )
-from ansible_collections.labfleet.conda.plugins.module_utils._change._transaction import recover
+from ansible_collections.labfleet.conda.plugins.module_utils._change._told import one_line, told_record
+from ansible_collections.labfleet.conda.plugins.module_utils._change._transaction import recover_all
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import Environment
 from ansible_collections.labfleet.conda.plugins.module_utils._system._durable import close
 from ansible_collections.labfleet.conda.plugins.module_utils._system._lock import (
@@ -75,6 +79,8 @@ class Task(t.NamedTuple):
     check: bool
     now: float
     token: str
+    ledger: t.Optional[str] = None
+    run_id: t.Optional[str] = None
 
 
 def run_task(task: Task) -> Result:
@@ -83,13 +89,23 @@ def run_task(task: Task) -> Result:
     :raises SnapshotError: it could not be done; the text is for the user.
     """
     try:
+        refuse_options(task._asdict())
         owner = owner_of(task.prefix, only_look=task.state == "listed")
-    except NoEnvironment as error:
+    except (NoEnvironment, Refused) as error:
         raise SnapshotError(str(error)) from error
     task = task._replace(prefix=owner.prefix)
     answer = _as_owner(owner, lambda: _answer(task))
     if "error" in answer:
-        raise SnapshotError(answer["error"])
+        raise SnapshotError(one_line(answer["error"]))
+    answer["prefix"] = owner.prefix
+    records = [told_record(record, owner.prefix, RESTORE_ACTION) for record in answer.pop("records", ())]
+    options = {"ledger": task.ledger, "run_id": task.run_id}
+    written = write_down(owner.prefix, (owner.uid, owner.gid, owner.name), options, records)
+    if written is not None:
+        answer["ledger"] = written
+        if written.get("problem"):
+            text = "What was done to %s is not in the ledger: %s"
+            answer["warnings"].append(text % (owner.prefix, written["problem"]))
     return answer
 
 
@@ -117,10 +133,11 @@ def _answer(task: Task) -> Result:
                 what="conda_snapshot, state " + task.state,
                 wait_seconds=task.lock_seconds,
             ):
-                record = _undone(task.prefix, folder)
+                records = recover_all(PrefixStore(task.prefix, folder), note=lambda text: None)
                 result = _ACTIONS[task.state](task, folder)
-                if record is not None:
-                    result.update(recovered=record["message"], records=[record], changed=True)
+                for record in records[-1:]:
+                    result.update(recovered=record.get("message") or record["outcome"], changed=True)
+                result["records"] = _records_with(task, folder, records, result)
                 return result
         finally:
             close(folder)
@@ -130,13 +147,13 @@ def _answer(task: Task) -> Result:
         return {"error": "The lock of %s could not be taken: %s." % (task.prefix, error)}
 
 
-def _undone(prefix: str, folder: int) -> t.Optional[t.Dict[str, t.Any]]:
-    """Undo or finish the change that an interrupted run has left, and give its record; None where there is none."""
-    if read_journal(folder, prefix) is None:
-        return None
-    record = recover(PrefixStore(prefix, folder), note=lambda text: None)
-    clear_journal(folder)
-    return record
+def _records_with(task: Task, folder: int, records: t.List[Result], result: Result) -> t.List[Result]:
+    """The records with that of a restore, which is kept in the journal until it is in the ledger."""
+    if "snapshot_before" not in result:
+        return records
+    record = restore_record(result)
+    write_journal(folder, Journal(record["snapshot"], DONE, (), (), record, tuple(records)))
+    return [*records, record]
 
 
 def _take(task: Task, _folder: int) -> Result:
@@ -173,9 +190,10 @@ def _restore(task: Task, folder: int) -> Result:
     before = _taken(task, environment, BEFORE_RESTORE + wanted.id)
     # Should this be cut off, the next run finishes it.
     record = {"action": RESTORE_ACTION, "prefix": task.prefix, "snapshot": wanted.id}
-    write_journal(folder, Journal(wanted.id, RESTORE, (), (), record))
+    pending = read_journal(folder, task.prefix)
+    earlier = (*pending.earlier, pending.record) if pending is not None else ()
+    write_journal(folder, Journal(wanted.id, RESTORE, (), (), record, earlier))
     restored = restore(task.prefix, wanted, late=True)
-    clear_journal(folder)
     result = _result(task, changed=True, snapshot=wanted)
     result["snapshot_before"] = before.id
     return _told(result, restored, difference)

@@ -109,11 +109,18 @@ def parse_description(data: bytes, snapshot_id: str) -> Snapshot:
         content = json.loads(data.decode("ascii"))
         known = {name: content[name] for name in Snapshot._fields if name in content}
         snapshot = Snapshot(**known)
-        if snapshot.id == snapshot_id and snapshot.created and snapshot.manifest_sum:
+        if snapshot.id == snapshot_id and snapshot.created and snapshot.manifest_sum and _is_sound(snapshot):
             return snapshot
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         pass
     return Snapshot(snapshot_id)
+
+
+def _is_sound(snapshot: Snapshot) -> bool:
+    """Whether all that was read is of its kind."""
+    kinds = [type(value) for value in Snapshot("")]
+    right = [isinstance(value, (list, tuple) if kind is tuple else kind) for kind, value in zip(kinds, snapshot)]
+    return all(right) and all(len(item) == 2 for item in snapshot.missing)
 
 
 def load_all(prefix: str) -> t.List[Snapshot]:

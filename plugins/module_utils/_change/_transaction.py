@@ -24,6 +24,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._journal im
     SNAPSHOT,
     VERIFY,
     Journal,
+    clear_journal,
     read_journal,
     write_journal,
 )
@@ -99,24 +100,31 @@ class Outcome(t.NamedTuple):
     record: t.Dict[str, t.Any]
 
 
-def transact(store: Store, change: Change, identifier: str, *, note: t.Callable[[str], None]) -> Outcome:
+def transact(
+    store: Store,
+    change: Change,
+    identifier: str,
+    *,
+    note: t.Callable[[str], None],
+    earlier: t.Sequence[t.Dict[str, t.Any]] = (),
+) -> Outcome:
     """Change a prefix, under its lock, which the caller holds; recover() has been called before.
 
     The journal is left in its last phase, until the caller has written the record of the outcome to the ledger.
 
     :param identifier: of the change and its snapshot.
-    :param note: takes what is being done, for a person who waits.
+    :param earlier: the records that recover_all() has given, which are not written down yet.
     :raises ChangeError: nothing was changed, since the snapshot could not be taken.
     """
     record = dict(change.record(), snapshot=identifier)
-    journal = Journal(identifier, SNAPSHOT, tuple(change.packages), tuple(change.caches), record)
+    journal = Journal(identifier, SNAPSHOT, tuple(change.packages), tuple(change.caches), record, tuple(earlier))
     write_journal(store.folder, journal)
     note("takes a snapshot of %s" % store.prefix)
     try:
         snapshot = store.take(identifier, change.reason)
     except ChangeError:
         store.drop_unfinished()
-        _conclude(store, journal, "failed", "no snapshot could be taken, so nothing was changed")
+        _forget_attempt(store, journal)
         raise
     write_journal(store.folder, journal._replace(phase=APPLY))
     note("changes %s" % store.prefix)
@@ -166,6 +174,31 @@ def recover(
         )
     text = "An interrupted run was undone (it had come to the step '%s'): the state of the snapshot %s is back."
     return _conclude(store, journal, RECOVERED, text % (journal.phase, journal.change))
+
+
+def recover_all(
+    store: Store, *, note: t.Callable[[str], None], check: t.Callable[[], t.List[str]] = list
+) -> t.List[t.Dict[str, t.Any]]:
+    """Do as recover(), and give all records that may not be in the ledger yet, the oldest first.
+
+    Those that an earlier run may have written bear C(again).
+    """
+    journal = read_journal(store.folder, store.prefix)
+    if journal is None:
+        return []
+    record = recover(store, note=note, check=check)
+    found = [dict(item, again=True) for item in journal.earlier]
+    return [*found, dict(record or {}, again=True) if journal.phase == DONE else dict(record or {})]
+
+
+def _forget_attempt(store: Store, journal: Journal) -> None:
+    """Nothing was changed: only what was to be written down before is left to do."""
+    if not journal.earlier:
+        clear_journal(store.folder)
+        return
+    *others, last = journal.earlier
+    change = str(last.get("snapshot") or journal.change)
+    write_journal(store.folder, Journal(change, DONE, (), (), last, tuple(others)))
 
 
 def _apply(change: Change) -> t.Optional[str]:
@@ -218,5 +251,6 @@ __all__ = (
     "ROLLED_BACK",
     "Store",
     "recover",
+    "recover_all",
     "transact",
 )

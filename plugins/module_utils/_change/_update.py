@@ -19,9 +19,9 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._conclude i
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import ChangeError, Failed, Refused
 from ansible_collections.labfleet.conda.plugins.module_utils._change._journal import (
     DONE,
-    clear_journal,
     read_journal,
 )
+from ansible_collections.labfleet.conda.plugins.module_utils._change._options import refuse_options
 from ansible_collections.labfleet.conda.plugins.module_utils._change._package_changes import diff_texts
 from ansible_collections.labfleet.conda.plugins.module_utils._change._packages import read_packages
 from ansible_collections.labfleet.conda.plugins.module_utils._change._place import Place, look_at, refuse_unless_ours
@@ -38,7 +38,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._tool impor
 from ansible_collections.labfleet.conda.plugins.module_utils._change._transaction import (
     COMMITTED,
     NOT_RESTORED,
-    recover,
+    recover_all,
     transact,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._update_change import (
@@ -71,6 +71,7 @@ def update(options: t.Mapping[str, t.Any], *, check: bool, note: _Note) -> _Map:
     :returns: the result of the module.
     :raises ChangeError: it was not updated; the error carries the result so far.
     """
+    refuse_options(options)
     if options["environment"] is None:
         program = micromamba_at(str(options["prefix"]))
         if program is not None:
@@ -162,17 +163,15 @@ class _Work:
             environment = read_packages(session.prefix)
             return whole_again(session.prefix, environment, session.driver())
 
-        record = recover(session.store, note=self._note, check=check)
-        if record is None:
+        records = recover_all(session.store, note=self._note, check=check)
+        if not records:
             return {}
-        session.records.append(record)
-        return {"recovered": record.get("message") or record["outcome"], "changed": True}
+        session.records += records
+        return {"recovered": records[-1].get("message") or records[-1]["outcome"], "changed": True}
 
     def _change(
         self, session: Session, plan: UpdatePlan, before: t.Any, driver: t.Any, options: Options, result: _Map
     ) -> _Map:
-        if result.get("recovered"):
-            clear_journal(session.folder)  # its record is in the hands of the caller
         given = self._options
         settings = Settings(
             seconds=given["time_limit"],
@@ -191,7 +190,7 @@ class _Work:
             envs=lambda: fingerprints(session.prefix + "/envs"),
         )
         name = identifier()
-        outcome = transact(session.store, change, name, note=self._note)
+        outcome = transact(session.store, change, name, note=self._note, earlier=session.records)
         session.records.append(outcome.record)
         result.update(outcome=outcome.outcome, snapshot=outcome.snapshot, restored=outcome.restored)
         if outcome.outcome != COMMITTED:

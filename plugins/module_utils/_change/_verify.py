@@ -134,7 +134,7 @@ def _wrong(tool: Tool, question: Question, done: Finished) -> t.Optional[str]:
 def _wrong_info(tool: Tool, done: Finished) -> t.Optional[str]:
     try:
         content = json.loads(done.stdout.decode("utf-8"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return "it %s and gave no JSON." % _how_it_ended(done)
     root = content.get("root_prefix", content.get("base environment", "")) if isinstance(content, dict) else ""
     if done.code != 0 or str(root).split(" ")[0].rstrip("/") != tool.prefix.rstrip("/"):

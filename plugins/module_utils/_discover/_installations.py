@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import json
+import stat
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._places import prefix_of_program
@@ -26,6 +27,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._access imp
     NOBODY,
     Writers,
     directory_writers,
+    exchangers,
     writers,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._system._directory import Directory
@@ -243,13 +245,30 @@ def who_may_write(survey: Survey, prefix: Directory, environment: Environment) -
             continue
         except Unreadable as error:
             survey.report.add_error(error)
+    found = found | _program_file_writers(survey, prefix, environment)
     parent = prefix.path
     while parent != "/":
         parent = parent.rpartition("/")[0] or "/"
         try:
             with survey.root.directory(parent) as directory:
-                if not directory.status().st_mode & 0o1000:  # sticky: others' entries cannot be exchanged
-                    found = found | directory_writers(directory)
+                found = found | exchangers(directory)
+        except (Absent, Unreadable):
+            continue
+    return found
+
+
+def _program_file_writers(survey: Survey, prefix: Directory, environment: Environment) -> Writers:
+    """Who may write into the programs that every command of the tool starts; their names are of those who own bin."""
+    found = NOBODY
+    python = environment.record("python")
+    names = ["bin/python" + ".".join(python.version.split(".")[:2])] if python else []
+    for path in [*names, "bin/conda", "bin/mamba", "bin/micromamba"]:
+        try:
+            directory, name = survey.root.walk_to_parent(prefix.path + "/" + path)
+            with directory:
+                status = directory.child_status(name)
+                if stat.S_ISREG(status.st_mode):
+                    found = found | writers(status, survey.root.identities)
         except (Absent, Unreadable):
             continue
     return found

@@ -16,12 +16,11 @@ from ansible_collections.labfleet.conda.plugins.module_utils._discover._programs
 from ansible_collections.labfleet.conda.plugins.module_utils._system._access import (
     Writers,
     directory_writers,
+    exchangers,
     writers,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable
 from ansible_collections.labfleet.conda.plugins.module_utils._system._root import Root
-
-_STICKY = 0o1000
 
 
 class Standalone(t.NamedTuple):
@@ -87,8 +86,7 @@ def _who_may_write(root: Root, path: str) -> Writers:
         parent = parent.rpartition("/")[0] or "/"
         try:
             with root.directory(parent) as above:
-                if not above.status().st_mode & _STICKY:  # sticky: others' entries cannot be exchanged
-                    found = found | directory_writers(above)
+                found = found | exchangers(above)
         except (Absent, Unreadable):
             continue
     return found

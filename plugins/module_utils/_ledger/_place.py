@@ -67,9 +67,9 @@ def place_at(path: t.Optional[str] = None) -> Place:
     if path is None:
         path = SYSTEM_LEDGER if is_root() else os.path.join(own_home(), _USER_LEDGER)
     directory, name = os.path.split(os.path.normpath(path))
-    if not os.path.isabs(path) or not name.endswith(_ENDING) or name == _ENDING:
+    if "\0" in path or not os.path.isabs(path) or not name.endswith(_ENDING) or name == _ENDING:
         message = "%s cannot be a ledger: give an absolute path that ends in %s, such as %s."
-        raise LedgerError(message % (path, _ENDING, SYSTEM_LEDGER))
+        raise LedgerError(message % (path.replace("\0", "\\0"), _ENDING, SYSTEM_LEDGER))
     return Place(directory, name)
 
 

@@ -21,6 +21,7 @@ if t.TYPE_CHECKING:
 _VERSION = 2
 _USER, _GROUP_OBJECT, _GROUP, _MASK = 0x02, 0x04, 0x08, 0x10
 _WRITE = 2
+_STICKY = 0o1000
 
 
 class Writers(t.NamedTuple):
@@ -77,6 +78,15 @@ def directory_writers(directory: Directory) -> Writers:
     return writers(directory.status(), directory.root.identities, directory.access_control())
 
 
+def exchangers(directory: Directory) -> Writers:
+    """Who, besides root, may exchange what others have put into an open directory; if it is sticky, its owner may."""
+    status = directory.status()
+    if not status.st_mode & _STICKY:
+        return directory_writers(directory)
+    users = {_user(status.st_uid, directory.root.identities)} if status.st_uid != 0 else set()
+    return Writers(frozenset(users), frozenset(), False)
+
+
 def _user(number: int, identities: Identities) -> str:
     return identities.user_name(number) or str(number)
 
@@ -85,4 +95,4 @@ def _group(number: int, identities: Identities) -> str:
     return identities.group_name(number) or str(number)
 
 
-__all__ = ("NOBODY", "Writers", "directory_writers", "parse_access_control", "writers")
+__all__ = ("NOBODY", "Writers", "directory_writers", "exchangers", "parse_access_control", "writers")

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import os
+import stat
 import time
 import typing as t
 import urllib.request
@@ -77,7 +78,11 @@ def is_address(source: str) -> bool:
 
 def _open(source: str, limits: Limits) -> t.BinaryIO:
     if not is_address(source):
-        return os.fdopen(os.open(source, _READ), "rb")
+        stream = os.fdopen(os.open(source, _READ), "rb")
+        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            stream.close()
+            raise NotFetched("%s is no regular file, so nothing is read from it." % source)
+        return stream
     timeout = max(0.001, min(_SILENCE_SECONDS, limits.seconds))
     return urllib.request.build_opener().open(source, timeout=timeout)
 

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import typing as t
 
@@ -109,7 +110,10 @@ def remove_file(folder: int, name: str) -> None:
 
 
 def remove_tree(folder: int, name: str) -> None:
-    """Remove a directory of our own with all that is in it; links are not followed, and what is gone is no error."""
+    """Remove a directory of our own with all that is in it; links are not followed, and what is gone is no error.
+
+    :raises OSError: a part could not be removed, or another file system is mounted there, of which nothing is removed.
+    """
     try:
         descriptor = os.open(name, OPEN_FOLDER, dir_fd=folder)
     except FileNotFoundError:
@@ -118,7 +122,10 @@ def remove_tree(folder: int, name: str) -> None:
         os.unlink(name, dir_fd=folder)
         return
     try:
-        mode = os.fstat(descriptor).st_mode
+        status = os.fstat(descriptor)
+        if status.st_dev != os.fstat(folder).st_dev:
+            raise OSError(errno.EXDEV, "something else is mounted there", name)
+        mode = status.st_mode
         if mode & PRIVATE_FOLDER != PRIVATE_FOLDER:
             os.fchmod(descriptor, PRIVATE_FOLDER)  # packages bring directories that are protected from their owner
         with os.scandir(descriptor) as entries:

@@ -103,7 +103,7 @@ def _sign(descriptor: int, what: str) -> None:
 def _holder(descriptor: int) -> t.Dict[str, t.Any]:
     try:
         content = json.loads(os.pread(descriptor, _LIMIT, 0).decode("ascii"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 

@@ -139,8 +139,11 @@ class Mender:
         self._change(os.path.dirname(path), action)
         self.touched.add(path)
 
-    def set_aside(self, folder: str, name: str, aside: int) -> str:
-        """Move a file to the same path below another directory; tells the path it got there."""
+    def set_aside(self, folder: str, name: str, aside: int, *, stays: bool = False) -> str:
+        """Move a file to the same path below another directory; tells the path it got there.
+
+        :param stays: give it a second name there, where that can be, until something else takes its place.
+        """
         if folder:
             here = ""
             for part in folder.split("/"):
@@ -153,6 +156,12 @@ class Mender:
             number += 1
             free = "%s.%d" % (path, number)
         place = self._at(folder)[0]
+        if stays:
+            try:
+                os.link(name, free, src_dir_fd=place, dst_dir_fd=aside, follow_symlinks=False)
+                return free
+            except OSError:  # a file system without hard links, or a file of another user
+                pass
         self._change(folder, lambda: os.rename(name, free, src_dir_fd=place, dst_dir_fd=aside))
         return free
 

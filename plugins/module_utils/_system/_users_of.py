@@ -13,6 +13,9 @@ import os
 import re
 import typing as t
 
+from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import on_one_line
+
+_MAX_NAME = 255
 MAX_COMMAND_BYTES = 16384
 MAX_MAPS_BYTES = 1024 * 1024
 # Programs that change an environment, as the name of the program or of the script that Python runs.
@@ -65,7 +68,8 @@ def uses_of(prefix: str, *, apart: t.Iterable[str] = ()) -> Uses:
         except OSError:  # it has ended, or is a kernel thread
             continue
         if use is not None:
-            found.append(use)
+            # Whoever starts a process chooses its name.
+            found.append(use._replace(program=on_one_line(use.program)[:_MAX_NAME]))
     return Uses(found, hidden)
 
 

@@ -14,12 +14,18 @@ import sys
 import traceback
 import typing as t
 
+from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import on_one_line
+
+# What the worker sends is the word of a user, not of root: no more of it is taken than any honest answer has.
+MAX_ANSWER = 64 * 1024 * 1024
+_MAX_DEPTH = 50
+_MAX_SAID = 400
 _CHUNK = 65536
 _UMASK = 0o022
 
 
 class WorkerDied(Exception):
-    """The process that did the work has ended without a result.
+    """The process that did the work has ended without a result that can be used.
 
     :param code: its exit code, or the negative number of the signal that ended it.
     :param said: the end of what it wrote about that.
@@ -55,21 +61,48 @@ def run_as(uid: int, gid: int, user: t.Optional[str], function: t.Callable[[], t
             _write(writing, {"result": function()})
             code = 0
         except BaseException:  # noqa: BLE001 - nothing may return into the code of the parent
-            _write(writing, {"died": traceback.format_exc()[-4000:]})
+            _write(writing, {"died": _last_words()})
         finally:
             os._exit(code)
     os.close(writing)
-    data = _read(reading)
-    os.close(reading)
-    _pid, status = os.waitpid(pid, 0)
+    try:
+        data = _read(reading)
+    finally:
+        os.close(reading)  # a worker that still writes ends then
+        _pid, status = os.waitpid(pid, 0)
     code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+    answer = _answer(data)
+    if code != 0 or "result" not in answer:
+        raise WorkerDied(code, on_one_line(str(answer.get("died", ""))[:_MAX_SAID]))
+    return answer["result"]
+
+
+def _answer(data: t.Optional[bytes]) -> t.Dict[str, t.Any]:
+    """What was sent; nothing of what is too much, too deep or no map."""
+    if data is None:
+        return {"died": "It sent more than the %d bytes that an answer may have." % MAX_ANSWER}
     try:
         answer = json.loads(data.decode("utf-8")) if data else {}
-    except ValueError:
-        answer = {}
-    if code != 0 or "result" not in answer:
-        raise WorkerDied(code, str(answer.get("died", "")))
-    return answer["result"]
+    except (ValueError, RecursionError):
+        return {}
+    if not isinstance(answer, dict) or _is_too_deep(answer, _MAX_DEPTH):
+        return {}
+    return answer
+
+
+def _is_too_deep(value: t.Any, most: int) -> bool:
+    if not isinstance(value, (dict, list)):
+        return False
+    below = value.values() if isinstance(value, dict) else value
+    return most == 0 or any(_is_too_deep(item, most - 1) for item in below)
+
+
+def _last_words() -> str:
+    """The error that ended the work, and where it arose, in one line."""
+    kind, error, trace = sys.exc_info()
+    frames = traceback.extract_tb(trace)
+    where = " (%s, line %s)" % (os.path.basename(frames[-1].filename), frames[-1].lineno) if frames else ""
+    return "%s: %s%s." % (kind.__name__ if kind else "", str(error)[:_MAX_SAID], where)
 
 
 def _become(uid: int, gid: int, user: t.Optional[str]) -> None:
@@ -90,13 +123,17 @@ def _write(descriptor: int, value: t.Any) -> None:
         data = data[os.write(descriptor, data) :]
 
 
-def _read(descriptor: int) -> bytes:
-    parts = []
+def _read(descriptor: int) -> t.Optional[bytes]:
+    """All that is sent; None where that is too much."""
+    parts, size = [], 0
     while True:
         part = os.read(descriptor, _CHUNK)
         if not part:
             return b"".join(parts)
         parts.append(part)
+        size += len(part)
+        if size > MAX_ANSWER:
+            return None
 
 
-__all__ = ("WorkerDied", "run_as")
+__all__ = ("MAX_ANSWER", "WorkerDied", "run_as")

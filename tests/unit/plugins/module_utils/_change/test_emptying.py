@@ -200,6 +200,16 @@ def test_killed_while_it_is_undone_it_is_undone_by_the_next(tmp_path, monkeypatc
     assert number > 20
 
 
+def test_what_somebody_puts_into_the_prefix_while_its_base_is_replaced_is_set_aside(prefix):
+    prefix.empty()
+    prefix.fill()
+    write(prefix.path, "results/day-1.csv", "an hour of work")
+    told = prefix.store.restore(CHANGE, Journal(CHANGE, APPLY, (), (), {}))
+    aside = os.path.join(prefix.path, ".labfleet-conda", "set-aside", CHANGE, "results")
+    assert told["set_aside"] == [aside] and read(aside + "/day-1.csv") == "an hour of work"
+    assert listing(prefix.path) == prefix.before
+
+
 def test_the_new_base_is_left_when_the_snapshot_cannot_be_read(prefix):
     prefix.empty()
     prefix.fill()

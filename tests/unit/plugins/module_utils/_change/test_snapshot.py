@@ -179,6 +179,21 @@ def test_nothing_of_the_user_is_lost(tree):
     assert read(aside + "/share/results.csv") == "a year of work"
 
 
+def test_what_somebody_wrote_into_their_file_meanwhile_is_set_aside_and_not_overwritten(tree):
+    prefix, owned = tree
+    write(prefix, "share/notebook.ipynb", "before")
+    write(prefix, "share/settings", "before")
+    taken = take(prefix, owned)
+    write(prefix, "share/notebook.ipynb", "an hour of work")
+    write(prefix, "share/settings", "of the new package")
+    restored = restore(prefix, taken, planned={"share/settings"})
+    assert read(prefix + "/share/notebook.ipynb") == read(prefix + "/share/settings") == "before"
+    aside = place(prefix, taken).replace("/snapshots/", "/set-aside/")
+    assert restored.set_aside == [aside + "/share/notebook.ipynb"]
+    assert read(restored.set_aside[0]) == "an hour of work"
+    assert restore(prefix, taken).set_aside == []
+
+
 def test_what_a_new_package_and_conda_left_is_deleted(tree):
     prefix, owned = tree
     before = listing(prefix)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 
@@ -38,11 +39,18 @@ def run(tmp_path, monkeypatch):
         given = {
             "prefix": prefix, "state": state, "snapshot": "latest", "reason": "", "keep": 5, "max_age_days": None,
             "max_size": None, "force": False, "lock_seconds": 0, "check": False, "now": clock[0], "token": "0000ab",
+            "ledger": str(tmp_path / "log" / "ledger.jsonl"),
         }  # fmt: skip
         return run_task(Task(**dict(given, **options)))
 
-    task.prefix = prefix
+    task.prefix, task.log = prefix, tmp_path / "log"
     return task
+
+
+def ledger_of(run):
+    """Action, outcome and prefix of what is recorded."""
+    lines = (run.log / "ledger.jsonl").read_text().splitlines() if run.log.exists() else []
+    return [(record["action"], record["outcome"], record["prefix"]) for record in map(json.loads, lines)]
 
 
 def ids(result):
@@ -139,6 +147,18 @@ def test_another_users_prefix_is_refused_with_the_way_to_do_it(run, monkeypatch)
         run()
 
 
+def test_a_prefix_of_root_that_another_user_could_exchange_is_only_looked_at(run, as_root):
+    above = os.path.dirname(run.prefix)
+    os.chown(above, 54321, 54321)
+    for mode in (0o755, 0o1777):
+        os.chmod(above, mode)
+        with pytest.raises(SnapshotError, match="54321 could exchange it, by the directory " + above):
+            run("taken")
+    assert run()["snapshots"] == []
+    os.chown(above, 0, 0)
+    assert run("taken")["changed"], "root's own sticky directory lets nobody do so"
+
+
 def test_root_works_as_the_owner(run, as_root):
     for top, folders, files in os.walk(run.prefix):
         for name in [".", *folders, *files]:
@@ -174,10 +194,21 @@ def test_what_an_interrupted_change_has_left_is_undone_first(run):
     journal_of(run.prefix, change=taken, record={"action": "update", "prefix": run.prefix, "snapshot": taken})
     result = run("taken")
     assert "was undone" in result["recovered"] and result["changed"]
-    assert [record["outcome"] for record in result["records"]] == ["recovered"]
+    assert ledger_of(run) == [("update", "recovered", run.prefix)] and result["ledger"]["sequence"] == 1
     assert read(run.prefix + "/bin/conda").endswith("echo 1.0\n")
     assert not os.path.exists(run.prefix + "/bin/conda.c~")
     assert not os.path.exists(run.prefix + "/.labfleet-conda/journal.json")
+
+
+def test_what_is_said_of_a_damaged_journal_leads_out(run):
+    taken = changed_base(run)
+    write(run.prefix, ".labfleet-conda/journal.json", "{half")
+    for state in ("restored", "taken", "pruned"):
+        with pytest.raises(SnapshotError, match="Remove that file, then restore the newest snapshot"):
+            run(state)
+    os.unlink(run.prefix + "/.labfleet-conda/journal.json")
+    assert run("restored")["snapshot"]["id"] == taken
+    assert read(run.prefix + "/bin/conda").endswith("echo 1.0\n")
 
 
 def test_in_check_mode_an_interrupted_change_stays_as_it_is(run):
@@ -209,3 +240,52 @@ def test_a_restore_that_was_killed_is_finished_by_the_next_run(run, monkeypatch)
     assert result["recovered"]
     assert read(run.prefix + "/bin/conda").endswith("echo 1.0\n")
     assert read(run.prefix + "/my-notes") == "mine"  # what no package owns stays where it is
+
+
+def changed_base(run):
+    """A base of which a snapshot was taken before its conda was exchanged."""
+    taken = run("taken")["snapshot"]["id"]
+    os.unlink(run.prefix + "/conda-meta/conda-1.0-0.json")
+    package(run.prefix, "conda-2.0-0", {"bin/conda": "2.0"})
+    return taken
+
+
+def test_a_restore_that_cannot_be_recorded_is_recorded_by_the_next_run_and_only_once(run):
+    changed_base(run)
+    run.log.write_text("no directory")
+    restored = run("restored")
+    assert restored["changed"] and "problem" in restored["ledger"]
+    assert any("is not in the ledger" in text for text in restored["warnings"])
+    journal = run.prefix + "/.labfleet-conda/journal.json"
+    kept = read(journal)
+    os.unlink(run.log)
+    assert run("pruned")["ledger"]["sequence"] == 1
+    assert ledger_of(run) == [("restore", "committed", run.prefix)] and not os.path.exists(journal)
+    write(run.prefix, ".labfleet-conda/journal.json", kept)  # as if it had been killed before it cleared the journal
+    run("pruned")
+    assert ledger_of(run) == [("restore", "committed", run.prefix)] and not os.path.exists(journal)
+
+
+def test_records_of_an_undone_change_and_of_the_restore_after_it_are_both_kept(run):
+    taken = changed_base(run)
+    journal_of(run.prefix, change=taken, record={"action": "update", "prefix": run.prefix, "snapshot": taken})
+    run.log.write_text("no directory")
+    run("pruned")
+    package(run.prefix, "other-2.0-0", {"bin/conda": "2.1"})
+    run("restored")
+    os.unlink(run.log)
+    run("pruned")
+    assert [entry[:2] for entry in ledger_of(run)] == [("update", "recovered"), ("restore", "committed")]
+
+
+def test_a_forged_journal_forges_no_record_of_another_prefix(run):
+    record = {
+        "action": "ledger_rotation", "outcome": "recorded", "prefix": "/opt/conda", "host": {"name": "other"},
+        "who": {"user": "root"}, "message": "a\x1b[2Jb\nc", "snapshot": {}, "continues": {}, "packages": "all",
+    }  # fmt: skip
+    journal_of(run.prefix, change="x", phase="done", record=record)
+    run("pruned")
+    (line,) = (run.log / "ledger.jsonl").read_text().splitlines()
+    found = json.loads(line)
+    assert (found["action"], found["outcome"], found["prefix"]) == ("restore", "failed", run.prefix)
+    assert found["host"].get("name") != "other" and found["message"] == "a\\u001b[2Jb c" and found["packages"] is None

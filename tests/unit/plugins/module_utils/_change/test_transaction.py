@@ -133,7 +133,19 @@ def test_without_a_snapshot_nothing_is_begun(store):
     with pytest.raises(ChangeError, match="The disk is full"):
         run(store, FakeChange(store))
     assert store.content == "old" and not store.unfinished
-    assert journal(store).phase == "done"
+    assert journal(store) is None, "nothing of it is left to do"
+
+
+def test_records_that_are_not_written_down_yet_are_carried_along(store):
+    earlier = [{"action": "update", "outcome": "recovered", "snapshot": "one"}]
+    transaction.transact(store, FakeChange(store), "two", note=lambda text: None, earlier=earlier)
+    records = transaction.recover_all(store, note=lambda text: None)
+    assert [(item["outcome"], item["again"]) for item in records] == [("recovered", True), ("committed", True)]
+    store.fail = "The disk is full."
+    with pytest.raises(ChangeError):
+        transaction.transact(store, FakeChange(store), "three", note=lambda text: None, earlier=earlier)
+    assert transaction.recover_all(store, note=lambda text: None) == [dict(earlier[0], again=True)]
+    assert journal(store).change == "one"
 
 
 def test_what_cannot_be_restored_is_said_and_tried_again_by_the_next_run(store):

@@ -422,6 +422,24 @@ def test_who_may_write_to_an_installation(host):
     assert only(look(host)["installations"])["writers"]["everybody"] is False, "the sticky bit forbids that"
 
 
+def test_who_may_write_into_its_programs_may_write_to_an_installation(host):
+    host.environment("/opt/conda", BASE)
+    program = host.path("/opt/conda/bin/conda")
+    if not os.path.exists(program):
+        host.write("/opt/conda/bin/conda", "#!/bin/sh")
+    os.chmod(program, 0o777)
+    assert only(look(host)["installations"])["writers"]["everybody"] is True
+    os.chmod(program, 0o755)
+    assert only(look(host)["installations"])["writers"]["everybody"] is False
+
+
+def test_the_owner_of_a_sticky_directory_can_exchange_what_others_have_put_there(host, as_root):
+    host.environment("/opt/conda", BASE)
+    os.chown(host.path("/opt"), 54321, 54321)
+    os.chmod(host.path("/opt"), 0o1755)
+    assert only(look(host)["installations"])["writers"]["users"] == ["54321"]
+
+
 def test_owners_who_have_gone_are_numbers(host, as_root):
     host.environment("/home/gone/miniconda3", BASE)
     os.chown(host.path("/home/gone/miniconda3"), 54321, 54321)

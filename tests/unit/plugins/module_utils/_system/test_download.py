@@ -133,3 +133,15 @@ def test_a_fifo_does_not_hold_us(folder, tmp_path):
 
 def test_what_an_address_is():
     assert is_address("https://example.org/a.sh") and not is_address("/srv/a.sh")
+
+
+@pytest.mark.parametrize("source", ["/dev/zero", "fifo"])
+def test_what_is_no_regular_file_is_not_read(tmp_path, source):
+    os.mkfifo(str(tmp_path / "fifo"))
+    folder = os.open(str(tmp_path), os.O_RDONLY)
+    try:
+        with pytest.raises(NotFetched, match="is no regular file"):
+            fetch(os.path.join(str(tmp_path), source), folder, "file", sha256="0" * 64, limits=Limits(10, 10.0))
+        assert os.listdir(str(tmp_path)) == ["fifo"]
+    finally:
+        os.close(folder)

@@ -13,6 +13,7 @@ import sys
 
 import pytest
 
+from ansible_collections.labfleet.conda.plugins.module_utils._system import _worker
 from ansible_collections.labfleet.conda.plugins.module_utils._system._lock import Locked, PrefixLock
 from ansible_collections.labfleet.conda.plugins.module_utils._system._worker import WorkerDied, run_as
 
@@ -80,3 +81,32 @@ def test_the_worker_is_another_user_for_good(as_root):
 def test_a_worker_that_dies_is_no_result(end):
     with pytest.raises(WorkerDied):
         run_as(os.geteuid(), os.getegid(), None, end)
+
+
+@pytest.mark.parametrize("sent", [b"[" * 100000, b"[]", b"7", b'{"result": ' + b"[" * 300 + b"]" * 300 + b"}"])
+def test_what_is_no_answer_is_no_result(monkeypatch, sent):
+    monkeypatch.setattr(_worker, "_write", lambda descriptor, _value: os.write(descriptor, sent[:65536]))
+    with pytest.raises(WorkerDied):
+        run_as(os.geteuid(), os.getegid(), None, dict)
+
+
+def test_a_worker_that_never_stops_to_send_does_not_fill_the_memory(monkeypatch):
+    def flood(descriptor, _value):
+        while True:
+            os.write(descriptor, b" " * 65536)
+
+    monkeypatch.setattr(_worker, "MAX_ANSWER", 1024 * 1024)
+    monkeypatch.setattr(_worker, "_write", flood)
+    with pytest.raises(WorkerDied, match="more than the 1048576 bytes"):
+        run_as(os.geteuid(), os.getegid(), None, dict)
+
+
+def test_a_worker_that_dies_says_so_in_one_line_without_a_traceback():
+    def fail():
+        raise MemoryError("no room \x1b[31m for\nthat")
+
+    with pytest.raises(WorkerDied) as error:
+        run_as(os.geteuid(), os.getegid(), None, fail)
+    text = str(error.value)
+    assert "MemoryError: no room \\u001b[31m for\\u000athat (test_lock.py, line" in text
+    assert text.isprintable() and "Traceback" not in text

@@ -18,6 +18,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._access imp
     parse_access_control,
     writers,
 )
+from ansible_collections.labfleet.conda.plugins.module_utils._system._durable import remove_tree
 from ansible_collections.labfleet.conda.plugins.module_utils._system._mounts import parse_mount_table
 from ansible_collections.labfleet.conda.plugins.module_utils._system._processes import list_processes, parse_environment
 from ansible_collections.labfleet.conda.plugins.module_utils._system._root import Root
@@ -114,3 +115,24 @@ def test_this_very_process_is_seen():
         pytest.skip("no /proc here")
     mine = [process for process in list_processes(root) if process.pid == os.getpid()]
     assert mine and mine[0].uid == os.geteuid() and os.path.samefile(mine[0].program, "/proc/self/exe")
+
+
+def test_a_tree_is_not_removed_beyond_what_is_mounted_in_it(tmp_path, monkeypatch):
+    (tmp_path / "old" / "mounted").mkdir(parents=True)
+    (tmp_path / "old" / "mounted" / "precious").write_text("data of a server")
+    really = os.fstat
+
+    def fstat(descriptor):
+        status = really(descriptor)
+        if not os.readlink("/proc/self/fd/%d" % descriptor).endswith("/mounted"):
+            return status
+        return os.stat_result([*status[:2], status.st_dev + 1, *status[3:]])
+
+    monkeypatch.setattr(os, "fstat", fstat)
+    folder = os.open(str(tmp_path), os.O_RDONLY)
+    try:
+        with pytest.raises(OSError, match="something else is mounted there"):
+            remove_tree(folder, "old")
+    finally:
+        os.close(folder)
+    assert (tmp_path / "old" / "mounted" / "precious").exists()

@@ -80,6 +80,15 @@ def test_pip_run_by_the_prefix_is_a_package_manager(prefix, start, tmp_path):
     assert how(prefix, start(prefix + "/bin/python3", str(tmp_path / "pip"), "install", "x")) == ["manager"]
 
 
+def test_the_name_of_a_process_is_told_on_one_line(prefix, start):
+    odd = os.fsencode(prefix) + b"/bin/\x1b[2J\n\xff"
+    shutil.copy("/bin/sleep", odd)
+    pid = start(odd, "300")
+    (use,) = [use for use in uses_of(prefix).found if use.pid == pid]
+    assert use.program.isprintable() and use.program.startswith("\\u001b[2J\\u000a")
+    assert use.program.encode("utf-8")
+
+
 def test_we_ourselves_do_not_count(prefix, monkeypatch):
     monkeypatch.chdir(prefix + "/lib")
     assert os.getpid() not in [use.pid for use in uses_of(prefix).found]
