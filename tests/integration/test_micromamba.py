@@ -62,7 +62,7 @@ class Host:
         )
 
     def update(self, does: str = "", **options: object) -> dict[str, object]:
-        output, _ = self.start(does, **options).communicate(timeout=120)
+        output, _errors = self.start(does, **options).communicate(timeout=120)
         return json.loads(output.splitlines()[-1])
 
     def listing(self) -> dict[str, object]:

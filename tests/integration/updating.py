@@ -51,7 +51,7 @@ class Update:
     def result(self) -> dict[str, t.Any]:
         """Wait for the end, and give the result."""
         self.reach("end")
-        output, _ = self.process.communicate(timeout=300)
+        output, _errors = self.process.communicate(timeout=300)
         self.began["end"] = time.monotonic()
         return json.loads(output.splitlines()[-1])
 

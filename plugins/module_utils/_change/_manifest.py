@@ -72,7 +72,7 @@ def parse_manifest(data: bytes) -> t.Tuple[Folders, Unseen]:
         end = json.loads(lines[-2].decode("ascii"))
         if lines[-1] or end["end"] != len(folders):
             raise BadManifest("its manifest is not whole")
-        return folders, [(path, reason) for path, reason in end["unseen"]]
+        return folders, [tuple(item) for item in end["unseen"]]
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
         raise BadManifest("its manifest is damaged") from error
 

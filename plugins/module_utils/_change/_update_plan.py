@@ -170,7 +170,8 @@ class Planner:
 
     def _failed(self, answer: Answer, open_: t.Sequence[Wanted]) -> Failed:
         error = answer.error
-        assert error is not None
+        if error is None:
+            raise ValueError("an answer without an error is no failure")
         name = open_[0].name if open_ else self._driver.tool.package
         if open_ and name not in self._found:
             with contextlib.suppress(Failed):

@@ -137,7 +137,7 @@ def _wrong_info(tool: Tool, done: Finished) -> t.Optional[str]:
     except (ValueError, RecursionError):
         return "it %s and gave no JSON." % _how_it_ended(done)
     root = content.get("root_prefix", content.get("base environment", "")) if isinstance(content, dict) else ""
-    if done.code != 0 or str(root).split(" ")[0].rstrip("/") != tool.prefix.rstrip("/"):
+    if done.code != 0 or str(root).partition(" ")[0].rstrip("/") != tool.prefix.rstrip("/"):
         return "it %s and takes %s for its base prefix, not %s." % (_how_it_ended(done), root, tool.prefix)
     return None
 

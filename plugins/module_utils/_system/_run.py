@@ -137,8 +137,11 @@ class Supervised(Runner):
         try:
             for command in commands:
                 running.append(_Running(command, self._inherit))
-            while any([not item.step(self._interrupts.received) for item in running]):  # noqa: C419 - each has its step
-                _wait_for_output(running)
+            left = list(running)
+            while left:
+                left = [item for item in left if not item.step(self._interrupts.received)]
+                if left:
+                    _wait_for_output(left)
         finally:
             for item in running:
                 item.close()

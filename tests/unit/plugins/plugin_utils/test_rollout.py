@@ -28,8 +28,9 @@ CHANGED = {
 }
 
 
-def outcome(*results, found=FOUND, left_out=(), targets=None):
+def outcome(*results, found=None, left_out=(), targets=None):
     """The outcome of a host whose targets gave these results."""
+    found = FOUND if found is None else found
     names = [dict(TARGET, prefix="/opt/conda%d" % index if index else "/opt/conda") for index in range(len(results))]
     plan = {"targets": names if targets is None else targets, "left_out": list(left_out)}
     done = {"results": [dict(result, item=target) for result, target in zip(results, names, strict=True)]}

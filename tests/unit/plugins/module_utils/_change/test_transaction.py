@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 
 import pytest
@@ -210,11 +211,11 @@ def test_killed_between_any_two_writes_of_the_journal_nothing_is_lost(store, mon
     """Every prefix of the sequence of journal writes is tried, the write itself done or not."""
     for number in range(4):
         for done in (False, True):
-            store.content, store.snapshots, count = "old", {}, [0]
+            store.content, store.snapshots = "old", {}
+            count = itertools.count(1)
 
             def write(folder, content, number=number, done=done, count=count):
-                count[0] += 1
-                last = count[0] > number
+                last = next(count) > number
                 if not last or done:
                     write_journal(folder, content)
                 if last:
