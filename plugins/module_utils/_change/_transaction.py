@@ -138,8 +138,7 @@ def transact(
         record = dict(change.record(), snapshot=identifier)
         record = _conclude(store, journal._replace(record=record), COMMITTED, None)
         return Outcome(COMMITTED, None, snapshot, None, record)
-    note("restores %s" % store.prefix)
-    return _roll_back(store, journal, change, why)._replace(snapshot=snapshot)
+    return _roll_back(store, journal, change, why, note)._replace(snapshot=snapshot)
 
 
 def recover(
@@ -221,8 +220,9 @@ def _verify(change: Change) -> t.Optional[str]:
     return "It was interrupted." if change.interrupted() else None
 
 
-def _roll_back(store: Store, journal: Journal, change: Change, why: str) -> Outcome:
+def _roll_back(store: Store, journal: Journal, change: Change, why: str, note: t.Callable[[str], None]) -> Outcome:
     write_journal(store.folder, journal._replace(phase=RESTORE))
+    note("restores %s" % store.prefix)
     try:
         restored = store.restore(journal.change, journal)
         problems = list(restored.get("problems", ())) + change.verify_restored()
