@@ -159,7 +159,8 @@ class _Running:
         self._interrupted = 0
         self._timed_out = self._killed = False
         try:
-            self._process = subprocess.Popen(
+            # run_command of Ansible's modules knows no session, no grace and no inherited lock.
+            self._process = subprocess.Popen(  # pylint: disable=ansible-bad-function
                 list(command.arguments),
                 env=command.environment,
                 cwd=command.directory,
