@@ -70,6 +70,24 @@ def _may_change(place: Place, use: Use) -> bool:
     return bool(others) or use.uid in (0, place.uid)
 
 
+def put_off(
+    place: Place, options: t.Mapping[str, t.Any], *, note: t.Callable[[str], None]
+) -> t.Optional[t.Dict[str, t.Any]]:
+    """See that nobody uses a prefix, as the options of a module ask for it.
+
+    :param options: C(busy) and C(busy_seconds) of the module.
+    :returns: what the result says where the change is put off; None where nothing stands in its way.
+    :raises Busy: somebody uses it, and that is a failure.
+    """
+    try:
+        wait_until_unused(place, options["busy"], options["busy_seconds"], note=note)
+    except Busy as busy:
+        if not busy.skip:
+            raise
+        return dict(busy.result, outcome="deferred", message=str(busy))
+    return None
+
+
 def _busy(place: Place, uses: t.Sequence[Use], how: str, seconds: float) -> Busy:
     names = ", ".join("%s (process %d of user %d)" % (use.program, use.pid, use.uid) for use in uses[:_MAX_NAMED])
     more = " and %d more" % (len(uses) - _MAX_NAMED) if len(uses) > _MAX_NAMED else ""
@@ -103,4 +121,4 @@ def check_space(place: Place, plan: Plan, *, reserve: int, copies: int) -> t.Dic
     return told
 
 
-__all__ = ("APART", "Busy", "FAIL", "IGNORE", "SKIP", "WAIT", "check_space", "wait_until_unused")
+__all__ = ("APART", "Busy", "FAIL", "IGNORE", "SKIP", "WAIT", "check_space", "put_off", "wait_until_unused")

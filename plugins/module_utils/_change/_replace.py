@@ -30,7 +30,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._options im
 from ansible_collections.labfleet.conda.plugins.module_utils._change._package_changes import diff_texts
 from ansible_collections.labfleet.conda.plugins.module_utils._change._packages import owned_paths, read_packages
 from ansible_collections.labfleet.conda.plugins.module_utils._change._place import Place, look_at, refuse_unless_ours
-from ansible_collections.labfleet.conda.plugins.module_utils._change._preflight import Busy, wait_until_unused
+from ansible_collections.labfleet.conda.plugins.module_utils._change._preflight import put_off
 from ansible_collections.labfleet.conda.plugins.module_utils._change._replace_change import (
     ReplaceChange,
     ReplaceSettings,
@@ -98,13 +98,9 @@ def replace(options: t.Mapping[str, t.Any], *, check: bool, note: _Note) -> _Map
         raise Refused(text % place.prefix, result)
     if options["installer"] and re.search(r"\s", place.prefix):
         raise Refused("The installers of constructor refuse a path with blanks, such as %s." % place.prefix, result)
-    if not check:
-        try:
-            wait_until_unused(place, options["busy"], options["busy_seconds"], note=note)
-        except Busy as busy:
-            if not busy.skip:
-                raise
-            return dict(result, outcome="deferred", message=str(busy), **busy.result)
+    deferred = None if check else put_off(place, options, note=note)
+    if deferred is not None:
+        return dict(result, **deferred)
     what = "plans a replacement" if check else "replaces the base"
     answer = run_work(place, _Work(options, check, note), what=what, lock_seconds=options["lock_seconds"])
     return concluded(place, options, answer, result, action="replace", check=check)

@@ -45,7 +45,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._durable im
     sync_file_system,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._system._lock import Locked, PrefixLock
-from ansible_collections.labfleet.conda.plugins.module_utils._system._processes import own_uid, own_variables
+from ansible_collections.labfleet.conda.plugins.module_utils._system._processes import own_variables
 from ansible_collections.labfleet.conda.plugins.module_utils._system._run import Interrupts, Runner, Supervised
 
 _HOME = "home"
@@ -223,11 +223,6 @@ def identifier() -> str:
     return new_id(seconds_now(), random_token())
 
 
-def runs_as_owner(place: Place) -> bool:
-    """Whether this process is the owner of the prefix."""
-    return own_uid() == place.uid
-
-
 __all__ = (
     "PrefixStore",
     "RESTORE_ACTION",
@@ -235,7 +230,6 @@ __all__ = (
     "forget",
     "identifier",
     "read_packages_or_none",
-    "runs_as_owner",
     "tool_of",
     "with_session",
 )

@@ -26,9 +26,8 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._package_ch
 from ansible_collections.labfleet.conda.plugins.module_utils._change._packages import read_packages
 from ansible_collections.labfleet.conda.plugins.module_utils._change._place import Place, look_at, refuse_unless_ours
 from ansible_collections.labfleet.conda.plugins.module_utils._change._preflight import (
-    Busy,
     check_space,
-    wait_until_unused,
+    put_off,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._program import micromamba_at, update_program
 from ansible_collections.labfleet.conda.plugins.module_utils._change._session import Session, identifier, tool_of
@@ -93,13 +92,9 @@ def update(options: t.Mapping[str, t.Any], *, check: bool, note: _Note) -> _Map:
         said = place.environment.frozen.message
         text = "%s is marked as frozen%s, so it is not changed: set override_frozen to change it all the same."
         raise Refused(text % (place.prefix, " (%s)" % said if said else ""), dict(result, held="frozen"))
-    if not check:
-        try:
-            wait_until_unused(place, options["busy"], options["busy_seconds"], note=note)
-        except Busy as busy:
-            if not busy.skip:
-                raise
-            return dict(result, outcome="deferred", message=str(busy), **busy.result)
+    deferred = None if check else put_off(place, options, note=note)
+    if deferred is not None:
+        return dict(result, **deferred)
     work = _Work(options, wanted, wish, check, note)
     what = "plans an update" if check else "updates"
     answer = run_work(place, work, what=what, lock_seconds=options["lock_seconds"])

@@ -63,7 +63,7 @@ def list_processes(root: Root) -> t.List[Process]:
 
 def own_environment(root: Root) -> t.Dict[str, str]:
     """The environment variables of this process itself; none where it looks at another root than its own."""
-    return dict(os.environ) if root.is_running_system else {}
+    return own_variables() if root.is_running_system else {}
 
 
 def own_variables() -> t.Dict[str, str]:
