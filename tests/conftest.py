@@ -36,7 +36,7 @@ def _make_importable():
 _make_importable()
 
 
-# The longest first: the tests on real hosts, which share these and so one process, then the long gates, each for itself.
+# The longest first: the tests on real hosts, which share these and so one process; each long gate for itself.
 LONG = ("tests/integration/", "tests/gates/test_sanity.py", "tests/gates/test_pythons.py")
 
 
