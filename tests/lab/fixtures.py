@@ -7,10 +7,11 @@
 from __future__ import annotations
 
 import typing as t
+from pathlib import Path
 
 import pytest
 
-from . import LabUnavailable, hosts, shapes
+from . import LabUnavailable, entrypoint, hosts, shapes
 
 
 @pytest.fixture(scope="session")
@@ -36,4 +37,25 @@ def shape() -> t.Callable[[str], shapes.Shape]:
     return build
 
 
-__all__ = ("lab_hosts", "shape")
+@pytest.fixture(scope="session", params=entrypoint.SHELLS)
+def sh(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> entrypoint.Shell:
+    """Each shell that runs the entrypoint script, which other users than root can read too."""
+    folder = tmp_path_factory.mktemp("shells")
+    for path in [folder, *folder.parents][:3]:
+        path.chmod(path.stat().st_mode | 0o011)
+    found = entrypoint.shell(request.param, folder)
+    if found is None:
+        pytest.skip(f"this machine has no {request.param}: install the Debian package {request.param}")
+    return found
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """A base prefix that looks healthy and cannot start conda."""
+    for path in [tmp_path, *tmp_path.parents][:4]:
+        if path.stat().st_mode & 0o1000 == 0:
+            path.chmod(path.stat().st_mode | 0o011)
+    return entrypoint.small_prefix(tmp_path / "conda")
+
+
+__all__ = ("lab_hosts", "shape", "sh", "small")

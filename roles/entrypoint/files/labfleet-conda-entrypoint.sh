@@ -121,7 +121,8 @@ broken() { is_broken=yes && problem "$1"; }
 fixable() { is_fixable=yes && problem "$1"; }
 
 # Sets $order to less, equal, greater or unknown, by conda's order of versions as far as a shell can: the numbers decide,
-# a part such as rc1, a2 or dev0 is before the release, and post1 after it. Two such parts, or an epoch, are unknown.
+# a part such as rc1, a2 or dev0 is before the release, and post1 after it. Unknown are two such parts, an epoch, and what
+# comes behind a + of the second version.
 compare() {
     order=equal one=${1%%+*} two=${2%%+*}
     while [ -n "$one$two" ]; do
@@ -143,6 +144,7 @@ compare() {
         esac
         return
     done
+    case $2 in *+*) [ "$1" = "$2" ] || order=unknown ;; esac
 }
 
 # Sets $found to the version in the name of a package's record, and $count to the number of its records.
@@ -316,7 +318,7 @@ write_line() {
 # shell, dash and busybox have dropped before the first line of this script.
 look_at_environment() {
     mend=100 lost=''
-    environment=$newline$( { tr '\0' '\n' </proc/self/environ; } 2>/dev/null) || return 0
+    environment=$newline$( { tr '\0' '\n' <"/proc/$$/environ"; } 2>/dev/null) || return 0
     case $environment in *"${newline}PWD="*) ;; *) mend=$((mend + 1)) ;; esac
     case $environment in *"${newline}SHLVL="*) ;; *) mend=$((mend + 2)) ;; esac
     [ -z "${BASH_VERSION:-}" ] || return 0 # it sets SHLVL right itself, and drops no names
