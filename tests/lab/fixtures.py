@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import typing as t
 from pathlib import Path
 
@@ -38,23 +39,19 @@ def shape() -> t.Callable[[str], shapes.Shape]:
 
 
 @pytest.fixture(scope="session", params=entrypoint.SHELLS)
-def sh(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> entrypoint.Shell:
+def sh(request: pytest.FixtureRequest) -> t.Iterator[entrypoint.Shell]:
     """Each shell that runs the entrypoint script, which other users than root can read too."""
-    folder = tmp_path_factory.mktemp("shells")
-    for path in [folder, *folder.parents][:3]:
-        path.chmod(path.stat().st_mode | 0o011)
-    found = entrypoint.shell(request.param, folder)
-    if found is None:
-        pytest.skip(f"this machine has no {request.param}: install the Debian package {request.param}")
-    return found
+    with tempfile.TemporaryDirectory(prefix="labfleet-shell-") as folder:  # pytest closes its own to other users
+        Path(folder).chmod(0o755)
+        found = entrypoint.shell(request.param, Path(folder))
+        if found is None:
+            pytest.skip(f"this machine has no {request.param}: install the Debian package {request.param}")
+        yield found
 
 
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
     """A base prefix that looks healthy and cannot start conda."""
-    for path in [tmp_path, *tmp_path.parents][:4]:
-        if path.stat().st_mode & 0o1000 == 0:
-            path.chmod(path.stat().st_mode | 0o011)
     return entrypoint.small_prefix(tmp_path / "conda")
 
 

@@ -259,8 +259,8 @@ change() {
     session=$(command -v setsid) && group=-
     trap 'stopped=yes' TERM
     for folder in "$state" "$own"; do
-        [ -d "$folder" ] || mkdir -m 700 "$folder" || return 11
-        [ ! -L "$folder" ] && [ -w "$folder" ] && [ -x "$folder" ] || return 11
+        mkdir -m 700 "$folder"
+        [ -d "$folder" ] && [ ! -L "$folder" ] && [ -w "$folder" ] && [ -x "$folder" ] || return 11
     done
     take_lock || return 6
     change_locked
