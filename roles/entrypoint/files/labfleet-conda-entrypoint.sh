@@ -7,7 +7,6 @@
 #
 #   labfleet-conda-entrypoint.sh COMMAND [ARGUMENT...]   as ENTRYPOINT
 #   labfleet-conda-entrypoint.sh --healthcheck           as HEALTHCHECK: one line, exit code 0 (healthy) or 1
-#
 # Exit codes of its own: 64 without a command, 69 where conda is not healthy and STRICT is yes, 128 + N when signal N
 # came before the command was started. Settings, from the environment or else from the file CONFIG:
 #
@@ -89,12 +88,10 @@ read_settings() {
     keys="$keys REFRESH_WAIT REFRESH_PAUSE LOG LEDGER"
     for key in $keys; do eval "file_$key="; done
     if [ -e "$config" ] || [ -L "$config" ]; then
-        if ! trusted 0 "$config" "${config%/*}/" || [ ! -f "$config" ]; then
-            note "$config was ignored: others than root can write to it or to its directory, or it is no regular file."
-        elif [ ! -r "$config" ]; then
-            note "$config was ignored: user $uid cannot read it."
-        else
+        if trusted 0 "$config" "${config%/*}/" && [ -f "$config" ] && [ -r "$config" ]; then
             read_config "$keys"
+        else
+            note "$config was ignored: others than root can write to it or to its directory, or it cannot be read."
         fi
     fi
     choose PREFIX prefix /opt/conda path
@@ -180,18 +177,19 @@ free_of() {
     case ${1:-0}:${3:-x} in 0:* | *[!0-9:]*) free='' ;; *) free=$3 ;; esac
 }
 
+# check_free DF_OPTION DIVISOR LEAST UNIT: sets $free, in units.
+check_free() {
+    free=''
+    [ "$3" != 0 ] || return 0
+    free_of "$1"
+    free=${free:+$((free / $2))}
+    [ "${free:-$3}" -ge "$3" ] || problem "Only $free $4 are free at $prefix, not $3."
+}
+
 check_space() {
     [ -w "$prefix" ] || return 0
-    if [ "$min_mib" != 0 ]; then
-        free_of -Pk
-        free_mib=${free:+$((free / 1024))}
-        [ "${free_mib:-$min_mib}" -ge "$min_mib" ] || problem "Only $free_mib MiB are free at $prefix, not $min_mib."
-    fi
-    if [ "$min_inodes" != 0 ]; then
-        free_of -Pi
-        free_inodes=$free
-        [ "${free:-$min_inodes}" -ge "$min_inodes" ] || problem "Only $free inodes are free at $prefix, not $min_inodes."
-    fi
+    check_free -Pk 1024 "$min_mib" MiB && free_mib=$free
+    check_free -Pi 1 "$min_inodes" inodes && free_inodes=$free
 }
 
 check_programs() {
@@ -210,11 +208,9 @@ check_programs() {
 }
 
 check_leftovers() {
-    for file in "$prefix/conda-meta/"*.c~; do
-        [ -e "$file" ] || break
+    set -- "$prefix/conda-meta/"*.c~
+    [ ! -e "$1" ] ||
         broken "A change of conda was cut off (conda-meta/*.c~ in $prefix): restore a snapshot or build the image anew."
-        break
-    done
     [ -d "$state" ] || return 0
     if [ ! -x "$state" ]; then
         journal=unknown # it is another user's
@@ -289,13 +285,15 @@ fields() {
     done
 }
 
-make_line() { # MESSAGE
+make_message() { message="$problems${notes:+${problems:+ }$notes}"; }
+
+make_line() {
     level=info
-    [ -z "$1" ] || level=warning
+    [ -z "$message" ] || level=warning
     line="labfleet-conda-entrypoint time=$time level=$level"
     fields event "$event" status "$status" prefix "$prefix" conda "$version" mamba "$mamba" floor "$floor" \
         free_mib "$free_mib" free_inodes "$free_inodes" journal "$journal" refresh "$refreshed" user "$uid" \
-        command "$command" msg "$1"
+        command "$command" msg "$message"
 }
 
 write_line() {
@@ -303,11 +301,13 @@ write_line() {
         stderr) printf '%s\n' "$line" >&2 && return ;;
         /*)
             if [ -e "$log" ] || [ -L "$log" ]; then set -- "$log"; else set --; fi
-            if [ ! -d "$log" ] && [ ! -p "$log" ] && trusted "$uid" "${log%/*}/" "$@" &&
+            if { [ -f "$log" ] || [ $# -eq 0 ]; } && trusted "$uid" "${log%/*}/" "$@" &&
                 { printf '%s\n' "$line" >>"$log"; } 2>/dev/null; then
                 [ $level = info ] && return
             else
-                make_line "${message:+$message }The log $log could not be written: it needs a directory of this user."
+                note "The log $log could not be written: it needs a directory of this user."
+                make_message
+                make_line
             fi
             ;;
     esac
@@ -317,14 +317,16 @@ write_line() {
 # What the shell itself has done to the environment: $mend tells which variables it has added; names that are none of a
 # shell, dash and busybox have dropped before the first line of this script.
 look_at_environment() {
-    mend=100 lost=''
-    environment=$newline$( { tr '\0' '\n' <"/proc/$$/environ"; } 2>/dev/null) || return 0
-    case $environment in *"${newline}PWD="*) ;; *) mend=$((mend + 1)) ;; esac
-    case $environment in *"${newline}SHLVL="*) ;; *) mend=$((mend + 2)) ;; esac
-    [ -z "${BASH_VERSION:-}" ] || return 0 # it sets SHLVL right itself, and drops no names
-    case $environment in *[.-]*=*) ;; *) return 0 ;; esac
-    lost=$(printf '%s\n' "$environment" | sed -n 's/^\([A-Za-z_][A-Za-z0-9_]*[.-][A-Za-z0-9_.-]*\)=.*/\1/p' | tr '\n' ' ')
-    [ -z "$lost" ] || note "This shell cannot hand on variables with such names: ${lost}- use an image whose sh is bash."
+    mend=100
+    { names="=$(grep -zoE '^([A-Za-z_][A-Za-z0-9_]*[.-][A-Za-z0-9_.-]*|PWD|SHLVL)=' "/proc/$$/environ")"; } 2>/dev/null
+    [ $? -le 1 ] || return 0
+    case $names in *=PWD=*) ;; *) mend=$((mend + 1)) ;; esac
+    case $names in *=SHLVL=*) ;; *) mend=$((mend + 2)) ;; esac
+    case ${BASH_VERSION:-}$names in =*[.-]*) ;; *) return 0 ;; esac
+    lost='' IFS='='
+    for name in $names; do case $name in *[.-]*) lost="$lost $name" ;; esac; done
+    unset IFS
+    note "This shell drops variables with names such as$lost: use an image whose sh is bash."
 }
 
 # --- The start --------------------------------------------------------------------------------------------------------
@@ -346,7 +348,7 @@ load() {
 
 # Ends with 69 when the command must not be started, else with 100, 101 to 103 where the shell has set PWD or SHLVL.
 start() {
-    event=start
+    event=start stopped=''
     check_health "$1"
     look_at_environment
     if [ "$refresh" = yes ]; then
@@ -356,18 +358,21 @@ start() {
         fi
     fi
     [ -z "$problems" ] || status=unhealthy
-    if [ $status = unhealthy ] && [ "$strict" = yes ]; then
+    if [ -n "$stopped" ]; then
+        problem "A signal ended the start before the command."
+        event=stopped
+    elif [ $status = unhealthy ] && [ "$strict" = yes ]; then
         problem "The command was not started, since LABFLEET_CONDA_STRICT is yes."
         event=refused outcome=refused
     elif [ $status = unhealthy ]; then
         problem "The command was started all the same."
     fi
-    message="$problems${notes:+${problems:+ }$notes}"
+    make_message
     [ -z "$ledger" ] || ! load ledger || record
-    message="$problems${notes:+${problems:+ }$notes}"
-    make_line "$message"
+    make_message
+    make_line
     write_line
-    [ $event = start ] || exit 69
+    [ $event != refused ] || exit 69
     exit $mend
 }
 
@@ -375,7 +380,8 @@ healthcheck() {
     event=healthcheck
     check_health ''
     [ -z "$problems" ] || status=unhealthy
-    make_line "$problems${notes:+${problems:+ }$notes}"
+    make_message
+    make_line
     printf '%s\n' "$line"
     [ $status = healthy ]
 }

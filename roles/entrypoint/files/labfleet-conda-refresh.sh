@@ -66,7 +66,7 @@ is_safe_for_root() {
 
 # Runs change() as who may do it, and waits for its end; a SIGTERM is handed on.
 run_refresh() {
-    worker='' stopped=''
+    worker=''
     trap 'stopped=yes && [ -z "$worker" ] || kill -TERM "$worker" 2>/dev/null' TERM
     # shellcheck disable=SC2012,SC2046  # all that every ls tells of a numeric owner
     set -- $(ls -ldnL "$prefix" 2>/dev/null | head -n 1)

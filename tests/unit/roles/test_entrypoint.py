@@ -96,7 +96,7 @@ def test_names_that_a_shell_drops_are_told(sh, small):
     if sh.name == "bash":
         assert json.loads(done.stdout) == "x" and "spring" not in done.stderr
     else:
-        assert "such names: spring.url" in fields(done.stderr.strip())["msg"]
+        assert "names such as spring.url:" in fields(done.stderr.strip())["msg"]
 
 
 # --- what it sees
@@ -282,6 +282,14 @@ def test_the_head_of_the_script_names_every_setting_and_its_default():
     chosen = dict(re.findall(r"^    choose ([A-Z_]+) [a-z_]+ (\S+) ", text, re.MULTILINE))
     assert named.pop("CONFIG") == "/etc/labfleet-conda/entrypoint.conf"
     assert named == {name: "none" if default == "''" else default for name, default in chosen.items()}
+
+
+def test_the_page_names_every_setting_and_its_default():
+    page = (entrypoint.FILES.parents[2] / "docs" / "docsite" / "rst" / "entrypoint.rst").read_text()
+    named = dict(re.findall(r"^  \* - ``LABFLEET_CONDA_([A-Z_]+)``\n    - (\S+)$", page, re.MULTILINE))
+    chosen = dict(re.findall(r"^    choose ([A-Z_]+) [a-z_]+ (\S+) ", entrypoint.SCRIPT.read_text(), re.MULTILINE))
+    assert named.pop("CONFIG")
+    assert named == {name: "none" if default == "''" else f"``{default}``" for name, default in chosen.items()}
 
 
 # --- what it says
