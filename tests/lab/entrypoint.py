@@ -33,7 +33,8 @@ class Shell(t.NamedTuple):
 
     def environment(self, **settings: t.Any) -> dict[str, str]:
         """A small environment: names in lower case are settings of the script, others are taken as they are."""
-        given = {"PATH": self.path, "HOME": "/nonexistent", "LABFLEET_CONDA_CONFIG": "/nonexistent"}
+        place = self.script.parent
+        given = {"PATH": self.path, "HOME": str(place / "home"), "LABFLEET_CONDA_CONFIG": str(place / "none.conf")}
         for name, value in settings.items():
             given["LABFLEET_CONDA_" + name.upper() if name.islower() else name] = str(value)
         return given
