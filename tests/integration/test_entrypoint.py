@@ -57,13 +57,13 @@ def make_same(pristine: Path, path: Path) -> None:
         here, status = path / entry.name, entry.stat(follow_symlinks=False)
         if other is not None and entry.is_dir(follow_symlinks=False) and other.is_dir(follow_symlinks=False):
             make_same(Path(entry.path), here)
-            os.chown(here, status.st_uid, status.st_gid)
-            shutil.copystat(entry.path, here)
         elif other is None or facts(status) != facts(other.stat(follow_symlinks=False)):
             subprocess.run(["rm", "-rf", str(here)], check=True)
             subprocess.run(["cp", "-a", entry.path, str(here)], check=True)
     for name in there:
         subprocess.run(["rm", "-rf", str(path / name)], check=True)
+    os.chown(path, pristine.stat().st_uid, pristine.stat().st_gid)
+    shutil.copystat(pristine, path)
 
 
 def facts(status: os.stat_result) -> tuple[int, ...]:

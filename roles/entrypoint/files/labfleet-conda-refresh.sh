@@ -25,7 +25,7 @@ tell_refresh() {
         8) text="$prefix is marked as frozen" outcome=refused ;;
         9) text="Something is mounted below $prefix, which a copy could not put back" outcome=refused ;;
         10) text="There is too little space for a copy of $prefix" outcome=refused ;;
-        11) text="User $uid cannot write to $prefix" outcome=recorded ;;
+        11) text="User $by cannot write to $prefix" outcome=recorded ;;
         12) text="Others than root can write to $prefix: give all of it to one user" outcome=refused ;;
         13) text="$prefix belongs to another user, and no gosu, su-exec or setpriv is there" outcome=refused ;;
         *) text="It ended with code $1" ;;
@@ -70,7 +70,7 @@ run_refresh() {
     trap 'stopped=yes && [ -z "$worker" ] || kill -TERM "$worker" 2>/dev/null' TERM
     # shellcheck disable=SC2012,SC2046  # all that every ls tells of a numeric owner
     set -- $(ls -ldnL "$prefix" 2>/dev/null | head -n 1)
-    owner=${3:-} group=${4:-}
+    owner=${3:-} group=${4:-} by=$uid
     if [ "$uid" != 0 ] || [ "$owner" = 0 ]; then
         [ "$uid" != 0 ] || is_safe_for_root || return 12
         [ -w "$prefix" ] && [ -w "$prefix/conda-meta" ] || return 11
@@ -85,7 +85,7 @@ run_refresh() {
         else
             return 13
         fi
-        home=/
+        home=/ by=$owner
         while IFS=: read -r _ _ number _ _ place _; do [ "$number" != "$owner" ] || home=$place; done </etc/passwd
         (
             keep_environment
