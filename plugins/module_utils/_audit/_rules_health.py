@@ -20,7 +20,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._audit._package_fil
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._rule import Problem, Rule
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._result import Cache
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import Environment, site_packages
-from ansible_collections.labfleet.conda.plugins.module_utils._prefix._history_replay import replay
+from ansible_collections.labfleet.conda.plugins.module_utils._prefix._history_replay import Readings, replay
 from ansible_collections.labfleet.conda.plugins.module_utils._spec._match_spec import parse_match_spec
 from ansible_collections.labfleet.conda.plugins.module_utils._spec._pattern import SpecError, UnsupportedSpec
 from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable
@@ -144,7 +144,7 @@ def _history_drift(environment: Environment, audit: Audit) -> t.Iterator[Problem
         return
     installed = {"%s-%s-%s" % record for record in environment.records}
     readings = _replayed(environment, audit)
-    if readings:
+    if readings is not None:
         expected = min(readings, key=lambda reading: len(installed ^ reading))
         more, fewer = sorted(installed - expected), sorted(expected - installed)
         parts = ["%d installed packages are not in it: %s" % (len(more), listed(more))] if more else []
@@ -158,17 +158,15 @@ def _history_drift(environment: Environment, audit: Audit) -> t.Iterator[Problem
         yield Problem(text % (len(gone), shown(listed(gone))), item="requested")
 
 
-def _replayed(environment: Environment, audit: Audit) -> t.List[t.Set[str]]:
-    """What the history says is installed: as conda reads it, and as tools do that write sections without packages."""
+def _replayed(environment: Environment, audit: Audit) -> t.Optional[Readings]:
+    """What the history says is installed; None where it does not say."""
     try:
-        data = audit.root.read(environment.prefix + "/conda-meta/history")
+        return replay(audit.root.read(environment.prefix + "/conda-meta/history"))
     except Absent:
-        return []
+        return None
     except Unreadable as error:
         audit.unknown(error.path, error.reason)
-        return []
-    found = (replay(data, empty_resets=True), replay(data))
-    return [reading for reading in found if reading is not None]
+        return None
 
 
 def _bad_pins(environment: Environment, audit: Audit) -> t.Iterator[Problem]:
