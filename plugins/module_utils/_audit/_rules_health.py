@@ -16,10 +16,11 @@ import typing as t
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._consistency import Consistency
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._context import Audit
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._facts import listed, shown, version
+from ansible_collections.labfleet.conda.plugins.module_utils._audit._inside import inside
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._package_files import altered_files, missing_files
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._rule import Problem, Rule
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._result import Cache
-from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import Environment, site_packages
+from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import Environment
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._history_replay import Readings, replay
 from ansible_collections.labfleet.conda.plugins.module_utils._spec._match_spec import parse_match_spec
 from ansible_collections.labfleet.conda.plugins.module_utils._spec._pattern import SpecError, UnsupportedSpec
@@ -32,10 +33,8 @@ PYTHON_ENDS = {
     "3.12": "2028-10-31", "3.13": "2029-10-31", "3.14": "2030-10-31", "3.15": "2031-10-31",
 }  # fmt: skip
 _YEAR = 365 * 86400.0
-# conda/base/constants.py: CONDA_TEMP_EXTENSIONS and PARTIAL_EXTENSION.
-_LEFTOVERS = (".c~", ".trash")
+# conda/base/constants.py: PARTIAL_EXTENSION.
 _PARTIAL = ".partial"
-_LOOKED_AT = ("", "bin", "condabin", "lib", "conda-meta")
 
 
 def _missing_dependencies(environment: Environment, audit: Audit) -> t.Iterator[Problem]:
@@ -88,7 +87,11 @@ def _altered(environment: Environment, audit: Audit) -> t.Iterator[Problem]:
 
 
 def _interrupted(environment: Environment, audit: Audit) -> t.Iterator[Problem]:
-    signs = _leftovers(environment, audit)
+    signs = []
+    left = inside(environment, audit).leftovers
+    if left.count:
+        more = " and %d more" % (left.count - 5) if left.count > 5 else ""
+        signs.append("%d temporary files, %s%s" % (left.count, ", ".join(left.names[:5]), more))
     doubles = _doubles(environment)
     if doubles:
         signs.append("two records of %s" % listed(doubles))
@@ -97,24 +100,6 @@ def _interrupted(environment: Environment, audit: Audit) -> t.Iterator[Problem]:
         signs.append("files of %s, which no record has" % listed(orphans))
     if signs:
         yield Problem("There are signs of a change that was cut short: %s." % shown("; ".join(signs)))
-
-
-def _leftovers(environment: Environment, audit: Audit) -> t.List[str]:
-    found: t.List[str] = []
-    python = environment.record("python")
-    for path in (*_LOOKED_AT, *([site_packages(python)] if python else [])):
-        try:
-            with audit.root.directory((environment.prefix + "/" + path).rstrip("/")) as directory:
-                names = directory.names()
-        except Absent:
-            continue
-        except Unreadable as error:
-            audit.unknown(error.path, error.reason)
-            continue
-        found += [path + "/" + name if path else name for name in names if name.endswith(_LEFTOVERS)]
-        if not path and ".condatmp" in names:
-            found.append(".condatmp")
-    return ["%d temporary files, %s" % (len(found), listed(sorted(found)))] if found else []
 
 
 def _doubles(environment: Environment) -> t.List[str]:
