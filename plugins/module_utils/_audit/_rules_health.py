@@ -39,7 +39,7 @@ _PARTIAL = ".partial"
 
 def _missing_dependencies(environment: Environment, audit: Audit) -> t.Iterator[Problem]:
     consistency = audit.memo("consistency", lambda: Consistency(lambda: audit.root.check_time(audit.root.current)))
-    lacks, unjudged = consistency.lacks(audit.records(environment), {item.name for item in environment.records or ()})
+    lacks, unjudged = consistency.lacks(audit.records(environment), [item.name for item in environment.records or ()])
     if unjudged:
         text = "%d dependencies of its packages could not be judged: %s"
         audit.unknown(environment.prefix, text % (len(unjudged), shown(listed(unjudged, 3))))

@@ -217,8 +217,10 @@ def _root_path_texts(audit: Audit) -> t.Iterator[str]:
         yield from sorted(texts_below(audit.root, audit.report, directory, 1))
     for home in audit.homes:
         if home.uid == 0:
+            names = audit.survey.home_names.get(home.path)
             for name in _ROOT_TEXTS:
-                yield home.path + "/" + name
+                if names is None or name.partition("/")[0] in names:
+                    yield home.path + "/" + name
 
 
 def _root_path(_subject: Audit, audit: Audit) -> t.Iterator[Problem]:
