@@ -32,7 +32,6 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._errors imp
 MAX_ENTRIES = 300000
 BLOCK = 1024 * 1024
 _LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 # Up to so many names are asked for one by one, which is quicker than listing the directory.
 FEW = 8
 # A file of this size or more that takes no hundredth of it on the disk takes much time to read and holds nothing.
@@ -95,10 +94,10 @@ _Sorted = t.Tuple[t.List[str], t.Collection[str], t.Set[str]]
 
 def _asked(directory: Directory, names: t.Iterable[str]) -> _Sorted:
     """Ask for the names one by one."""
-    absent, links, present, descriptor = [], [], [], directory.descriptor
+    absent, links, present = [], [], []
     for name in names:
         try:
-            mode = os.stat(name or "\0", dir_fd=descriptor, follow_symlinks=False).st_mode
+            mode = os.stat(name or "\0", dir_fd=directory.holder(name), follow_symlinks=False).st_mode
         except (OSError, ValueError):  # an empty name, or a zero byte, is no name of a file
             absent.append(name)
             continue
@@ -207,7 +206,7 @@ def _open(parent: Directory, name: str, checked: bool) -> Directory:
     if name in _SPECIAL:
         raise Unreadable(parent.join(name), "its path does not stay inside the environment, or holds // or /./")
     root = parent.root
-    if parent.guard is None and not root.one_file_system:
+    if parent.guard is None and not root.one_file_system and parent.is_plain:
         full = parent.join(name)
         if checked:
             root.check_entry(full)
@@ -280,7 +279,7 @@ def _has_sum(
     sums: Sums,
 ) -> bool:
     try:
-        status = os.stat(name, dir_fd=directory.descriptor, follow_symlinks=False)
+        status = os.stat(name, dir_fd=directory.holder(name), follow_symlinks=False)
         if stat.S_ISLNK(status.st_mode):
             return _target_has_sum(top, directory, name, wanted, size, buffer, sums)
         if not stat.S_ISREG(status.st_mode):  # not opened at all: of some devices that has an effect
@@ -290,10 +289,8 @@ def _has_sum(
         if status.st_size > _SPARSE and status.st_blocks * 512 < status.st_size // 100:
             reason = "it has %d bytes of which next to none are on the disk, so its sum was not made"
             raise Unreadable(directory.join(name), reason % status.st_size)
-        descriptor = os.open(name, _READ, dir_fd=directory.descriptor)
+        descriptor = directory.open_file(name, status)
         try:
-            if os.fstat(descriptor).st_ino != status.st_ino:
-                raise Unreadable(directory.join(name), "it was exchanged while it was being opened")
             return _sum(descriptor, directory, name, buffer, sums) == wanted
         finally:
             os.close(descriptor)
