@@ -20,11 +20,10 @@ import stat
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._system._directory import (
-    MAX_ENTRIES,
     OPEN_DIRECTORY,
     Directory,
 )
-from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable, trouble
+from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable
 from ansible_collections.labfleet.conda.plugins.module_utils._system._mounts import Mount
 from ansible_collections.labfleet.conda.plugins.module_utils._system._root import Root
 
