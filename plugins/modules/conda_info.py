@@ -594,7 +594,9 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._zip_import
 
 compile_once()
 
-from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import Options, ScanError, scan
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._engines import Wanted
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._look_result import scan
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import Options, ScanError
 
 ARGUMENT_SPEC = {
     "root": {"type": "str", "default": "/"},
@@ -604,14 +606,18 @@ ARGUMENT_SPEC = {
     "depth": {"type": "int", "default": 3},
     "one_file_system": {"type": "bool", "default": False},
     "gather": {"type": "list", "elements": "str", "choices": ["records", "sizes", "last_use"], "default": []},
+    "containers": {"type": "str", "choices": ["none", "running", "all"], "default": "none"},
+    "images": {"type": "bool", "default": False},
     "time_limit": {"type": "float", "default": 60},
 }
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    options = dict(module.params)
+    wanted = Wanted(options.pop("containers"), options.pop("images"))
     try:
-        result = scan(Options(**module.params))
+        result = scan(Options(**options), wanted)
     except ScanError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, **result)

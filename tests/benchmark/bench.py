@@ -28,7 +28,8 @@ from lab import LabUnavailable, hosts  # noqa: E402
 
 SCAN = """
 import json, resource, sys, time
-from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import Options, scan
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._look_result import scan
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import Options
 options = Options(**json.loads(sys.argv[1]))
 runs = []
 for number in range(int(sys.argv[2])):

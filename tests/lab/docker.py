@@ -55,7 +55,9 @@ def up() -> None:
     """Start the lab's dockerd, unless it runs."""
     if os.geteuid() != 0:
         raise LabUnavailable("The lab's dockerd needs root: run it with sudo.")
-    missing = sorted({package for name, package in PROGRAMS.items() if not shutil.which(name, path=podman.search_path())})
+    missing = sorted(
+        {package for name, package in PROGRAMS.items() if not shutil.which(name, path=podman.search_path())}
+    )
     if missing:
         raise LabUnavailable(f"The lab's dockerd needs these Debian packages: apt-get install {' '.join(missing)}")
     with cache.locked("docker"):
@@ -109,7 +111,9 @@ def image(name: str) -> str:
     if run("image", "inspect", there, check=False).returncode:
         with (
             subprocess.Popen(["podman", "save", name], env=podman.environment(), stdout=subprocess.PIPE) as saving,
-            subprocess.Popen(["docker", "load", "-q"], env=environment(), stdin=saving.stdout, stdout=subprocess.PIPE) as load,
+            subprocess.Popen(
+                ["docker", "load", "-q"], env=environment(), stdin=saving.stdout, stdout=subprocess.PIPE
+            ) as load,
         ):
             load.communicate()
         run("tag", name, there)

@@ -12,6 +12,12 @@ from __future__ import annotations
 import os
 import typing as t
 
+from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable
+
+if t.TYPE_CHECKING:
+    from ansible_collections.labfleet.conda.plugins.module_utils._system._root import Root
+    from ansible_collections.labfleet.conda.plugins.module_utils._system._users import User
+
 OVERFLOW = 65534  # what the kernel shows where a number has no counterpart
 _MAX_MAP_BYTES = 65536
 _MORE = (
@@ -46,6 +52,10 @@ class Numbers:
         self.users = tuple(users)
         self.groups = tuple(groups)
 
+    def has_user(self, number: int) -> bool:
+        """Whether a user number outside is one of the namespace."""
+        return any(some.outside <= number < some.outside + some.count for some in self.users)
+
     def seen(self, status: os.stat_result) -> os.stat_result:
         """The same status with owner and group as seen from inside."""
         values = list(status)
@@ -78,6 +88,35 @@ def numbers_of_process(process: int) -> t.Optional[Numbers]:
     return None if maps == own or not all(maps) else Numbers(*maps)
 
 
+def subordinate_numbers(root: Root, user: User) -> Numbers:
+    """The numbers of the containers that a user runs without root: subuid(5) and subgid(5), after their own."""
+    maps = []
+    for path, own in (("/etc/subuid", user.uid), ("/etc/subgid", user.gid)):
+        try:
+            data = root.read(path)
+        except (Absent, Unreadable):
+            data = b""
+        maps.append(_after(own, parse_subordinate(data, user)))
+    return Numbers(*maps)
+
+
+def _after(own: int, given: t.Iterable[t.Tuple[int, int]]) -> t.List[Range]:
+    ranges = [Range(0, own, 1)]
+    for outside, count in given:
+        ranges.append(Range(ranges[-1].inside + ranges[-1].count, outside, count))
+    return ranges
+
+
+def parse_subordinate(data: bytes, user: User) -> t.List[t.Tuple[int, int]]:
+    """First number and count of each range that subuid(5) or subgid(5) gives a user."""
+    found = []
+    for line in data.decode("utf-8", "replace").splitlines():
+        fields = line.split(":")
+        if len(fields) == 3 and fields[0] in (user.name, str(user.uid)) and fields[1].isdigit() and fields[2].isdigit():
+            found.append((int(fields[1]), int(fields[2])))
+    return found
+
+
 def _map_of(process: t.Union[int, str], name: str) -> t.List[Range]:
     try:
         with open("/proc/%s/%s" % (process, name), "rb") as stream:
@@ -86,4 +125,13 @@ def _map_of(process: t.Union[int, str], name: str) -> t.List[Range]:
         return []
 
 
-__all__ = ("OVERFLOW", "Numbers", "Range", "inside", "numbers_of_process", "parse_map")
+__all__ = (
+    "OVERFLOW",
+    "Numbers",
+    "Range",
+    "inside",
+    "numbers_of_process",
+    "parse_map",
+    "parse_subordinate",
+    "subordinate_numbers",
+)
