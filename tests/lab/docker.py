@@ -34,6 +34,8 @@ def environment() -> dict[str, str]:
     _data, state = folders()
     home = state / "home"
     home.mkdir(parents=True, exist_ok=True)
+    if not (home / "config.json").exists():  # Podman looks there too, and stops when there is none
+        (home / "config.json").write_text("{}\n")
     return dict(
         os.environ, PATH=podman.search_path(), DOCKER_HOST=f"unix://{state}/docker.sock", DOCKER_CONFIG=str(home),
         DOCKER_BUILDKIT="0",

@@ -232,7 +232,7 @@ def _containerd_containers(ask: _Ask, also_stopped: bool) -> t.Iterator[Containe
             continue
         for name in ask.words("--namespace", namespace, "containers", "list", "--quiet"):
             answers = documents(ask.said("--namespace", namespace, "containers", "info", name))
-            pid = _pid_in("%s/io.containerd.runtime.v2.task/%s/%s/init.pid" % (state, namespace, name))
+            pid = _pid_of(state, namespace, name)
             if not pid and not also_stopped:
                 continue
             layers = () if pid else _containerd_layers(ask, namespace, answers)
@@ -255,13 +255,16 @@ def _cri_containers(ask: _Ask, also_stopped: bool) -> t.Iterator[Container]:
         yield from ask.read_each(documents(ask.said("inspect", "--output", "json", name)), parse_cri)
 
 
-def _pid_in(path: str) -> int:
-    try:
-        with Root("/").directory(os.path.dirname(path)) as directory:
-            text = directory.read(os.path.basename(path), limit=20).decode("ascii", "replace").strip()
-    except (Absent, Unreadable):
-        return 0
-    return int(text) if text.isdigit() else 0
+def _pid_of(state: str, namespace: str, name: str) -> int:
+    """The first process of a container, as the runtime of containerd notes it; 0 where there is none."""
+    for below in ("", "/daemon"):  # the latter where Docker started containerd
+        path = "%s%s/io.containerd.runtime.v2.task/%s/%s/init.pid" % (state, below, namespace, name)
+        try:
+            text = Root("/").read(path, limit=20).decode("ascii", "replace").strip()
+        except (Absent, Unreadable):
+            continue
+        return int(text) if text.isdigit() else 0
+    return 0
 
 
 def _environment(asker: Asker) -> t.Dict[str, str]:
