@@ -453,6 +453,8 @@ ARGUMENT_SPEC = {
     "users": {"type": "list", "elements": "str"},
     "depth": {"type": "int", "default": 3},
     "one_file_system": {"type": "bool", "default": False},
+    "containers": {"type": "str", "choices": ["none", "running", "all"], "default": "none"},
+    "images": {"type": "bool", "default": False},
     "time_limit": {"type": "float", "default": 120},
     "prepared": {"type": "dict"},
 }

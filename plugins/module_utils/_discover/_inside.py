@@ -21,7 +21,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._discover._engines 
     ask_engines,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._homes import Home
-from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import Look, ScanError
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import Look, Options, ScanError
 from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable
 from ansible_collections.labfleet.conda.plugins.module_utils._system._layers import LayeredRoot
 from ansible_collections.labfleet.conda.plugins.module_utils._system._numbers import Numbers, subordinate_numbers
@@ -44,6 +44,18 @@ _Thing = t.Union[Container, Image]
 
 # Looks at a root: gets its path, how it is opened and the seconds it may take, gives the plain result.
 See = t.Callable[[str, t.Callable[..., Root], float], _Map]
+
+
+def check_wanted(options: Options, wanted: Wanted) -> None:
+    """Refuse what cannot be told.
+
+    :raises ScanError: containers or images of another root than that of the running system are asked for.
+    """
+    if wanted.is_anything and options.root != "/":
+        raise ScanError(
+            "containers and images are those of the running system, and root is %s. Leave one of them out."
+            % options.root
+        )
 
 
 def look_inside(look: Look, wanted: Wanted, seconds: float, see: See) -> t.Dict[str, t.List[_Map]]:
@@ -237,4 +249,4 @@ def _group_of(root: Root, home: Home) -> int:
     return user.gid if user is not None else home.uid
 
 
-__all__ = ("See", "about", "look_inside", "title")
+__all__ = ("See", "about", "check_wanted", "look_inside", "title")

@@ -12,8 +12,8 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._engines import Wanted
-from ansible_collections.labfleet.conda.plugins.module_utils._discover._inside import look_inside
-from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import Look, Options, ScanError
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._inside import check_wanted, look_inside
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import Look, Options
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._records import RecordMemory
 from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import clean
 from ansible_collections.labfleet.conda.plugins.module_utils._system._root import Root
@@ -27,10 +27,7 @@ def scan(options: Options, wanted: Wanted = _NOTHING) -> t.Dict[str, t.Any]:
     :param wanted: which containers and images of the host to look into, in the time that is left.
     :raises ScanError: the options cannot be met, or this is no Linux or macOS.
     """
-    if wanted.is_anything and options.root != "/":
-        raise ScanError(
-            "containers and images are those of the running system: root is %s. Leave one of them out." % options.root
-        )
+    check_wanted(options, wanted)
     memory = RecordMemory(keep_files=False)
     look = Look(options, memory=memory)
     look.run()
