@@ -19,7 +19,11 @@ import os
 import stat
 import typing as t
 
-from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Unreadable, trouble
+from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import (
+    Absent,
+    Unreadable,
+    trouble,
+)
 
 if t.TYPE_CHECKING:
     from ansible_collections.labfleet.conda.plugins.module_utils._system._root import Root
@@ -139,6 +143,20 @@ class Directory:
             lambda children: [(child.name, seen(child.stat(follow_symlinks=False))) for child in children], limit
         )
 
+    def listing(self, *, limit: int = MAX_ENTRIES) -> t.Tuple[t.List[str], t.Set[str]]:
+        """The names of the children, in no order, and those of the regular files among them; raises as entries()."""
+        files: t.Set[str] = set()
+
+        def pick(children: t.Iterable[os.DirEntry]) -> t.List[str]:
+            names = []
+            for child in children:
+                names.append(child.name)
+                if child.is_file(follow_symlinks=False):
+                    files.add(child.name)
+            return names
+
+        return self._list(pick, limit), files
+
     def _list(self, pick: t.Callable[[t.Iterable[os.DirEntry]], t.List[_T]], limit: int) -> t.List[_T]:
         if self.guard is not None and not self._guard_may(self.status(), _READABLE):
             raise Unreadable(self.path, _NOT_THEIRS % (self._guard_name(), "list"))
@@ -164,11 +182,21 @@ class Directory:
         :raises Absent: there is nothing, or no directory, of that name.
         :raises Unreadable: it is there and cannot, or must not, be entered.
         """
-        if "/" not in path and path not in ("", ".", ".."):
-            child = self.enter(path)
-            if child is not None:
-                return child
-        return self.root.walk_to_directory(self.join(path), guard=self.guard)
+        return self._descend(path) or self.root.walk_to_directory(self.join(path), guard=self.guard)
+
+    def _descend(self, path: str) -> t.Optional[Directory]:
+        """Open a directory one name after another from here; None where a name is none, or is that of a link."""
+        here = self
+        for name in path.split("/"):
+            try:
+                child = here.enter(name) if name not in ("", ".", "..") else None
+            finally:
+                if here is not self:
+                    here.close()
+            if child is None:
+                return None
+            here = child
+        return here
 
     def enter(self, name: str) -> t.Optional[Directory]:
         """Open a child that is a directory itself; None where it is something else, such as a link.
@@ -184,6 +212,8 @@ class Directory:
             if error.errno in (errno.ENOTDIR, errno.ELOOP):
                 return None
             raise trouble(error, full) from error
+        except ValueError as error:  # a zero byte, or characters that no file name has
+            raise Absent(full) from error
         try:
             if self.root.one_file_system and child.status().st_dev != self.root.device:
                 raise Unreadable(full, "another file system, and the options say to stay on one")
@@ -223,6 +253,29 @@ class Directory:
         """Read the first bytes of a child, however large it is; raises as read() does."""
         return self._follow_and_read(name, size, whole=False)
 
+    def read_listed(self, name: str, *, limit: int = MAX_FILE_BYTES) -> t.Tuple[bytes, t.Optional[int]]:
+        """Read a child that listing() called a regular file, and tell its owner; raises as read() does.
+
+        What it is and whose is asked of what was opened, which spares asking for it by its name before. Where it was
+        exchanged since, it is read like any other, and its owner is None.
+        """
+        full = self.join(name)
+        self.root.check_time(full)
+        try:
+            descriptor = os.open(name, _READ, dir_fd=self.descriptor)
+        except (OSError, ValueError):
+            return self.read(name, limit=limit), None
+        try:
+            status = self.root.seen(os.fstat(descriptor))
+            if stat.S_ISREG(status.st_mode):
+                self._check_file(full, status, limit)
+                return self._content(descriptor, full, status, limit), status.st_uid
+        except OSError as error:
+            raise trouble(error, full) from error
+        finally:
+            os.close(descriptor)
+        return self.read(name, limit=limit), None
+
     def _follow_and_read(self, name: str, limit: int, *, whole: bool) -> bytes:
         full = self.join(name)
         self.root.check_time(full)
@@ -232,14 +285,17 @@ class Directory:
         if not stat.S_ISREG(status.st_mode):
             kind = _KINDS.get(stat.S_IFMT(status.st_mode), "something else")
             raise Unreadable(full, "it is %s, a regular file was expected" % kind)
-        if whole and status.st_size > limit:
-            raise Unreadable(full, "it has %d bytes, more than the limit of %d" % (status.st_size, limit))
-        if not self._guard_may(status, _READABLE):
-            raise Unreadable(full, _NOT_THEIRS % (self._guard_name(), "read"))
+        self._check_file(full, status, limit if whole else None)
         try:
             return self._read(name, status, limit, whole)
         except OSError as error:
             raise trouble(error, full) from error
+
+    def _check_file(self, path: str, status: os.stat_result, limit: t.Optional[int]) -> None:
+        if limit is not None and status.st_size > limit:
+            raise Unreadable(path, "it has %d bytes, more than the limit of %d" % (status.st_size, limit))
+        if not self._guard_may(status, _READABLE):
+            raise Unreadable(path, _NOT_THEIRS % (self._guard_name(), "read"))
 
     def _read_linked(self, path: str, limit: int, whole: bool) -> bytes:
         parent, name = self.root.walk_to_parent(path, guard=self.guard)
@@ -252,15 +308,17 @@ class Directory:
     def _read(self, name: str, status: os.stat_result, limit: int, whole: bool) -> bytes:
         descriptor = self.open_file(name, status)
         try:
+            if whole:
+                return self._content(descriptor, self.join(name), status, limit)
             self.root.files_opened += 1
-            if not whole:
-                return os.read(descriptor, limit)
-            data = os.read(descriptor, status.st_size + 1)
-            if len(data) == status.st_size:
-                return data
-            return _read_on(descriptor, data, limit, self.join(name))
+            return os.read(descriptor, limit)
         finally:
             os.close(descriptor)
+
+    def _content(self, descriptor: int, path: str, status: os.stat_result, limit: int) -> bytes:
+        self.root.files_opened += 1
+        data = os.read(descriptor, status.st_size + 1)
+        return data if len(data) == status.st_size else _read_on(descriptor, data, limit, path)
 
     def open_file(self, name: str, status: os.stat_result) -> int:
         """Open a child for reading that was seen to be a regular file.

@@ -20,6 +20,7 @@ import stat
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._system._directory import (
+    MAX_FILE_BYTES,
     OPEN_DIRECTORY,
     Directory,
 )
@@ -118,6 +119,9 @@ class LayeredDirectory(Directory):
             if found is not None:
                 return descriptor if found else self.descriptor
         return self.descriptor
+
+    def read_listed(self, name: str, *, limit: int = MAX_FILE_BYTES) -> t.Tuple[bytes, t.Optional[int]]:
+        return self.read(name, limit=limit), self.child_status(name).st_uid
 
     def open_file(self, name: str, status: os.stat_result) -> int:
         layers = [layer for layer in (self.descriptor, *self._below) if _look(layer, name)]
