@@ -702,6 +702,11 @@ images:
       description: Its size in bytes, as the engine counts; V(null) where it does not tell.
       type: int
       sample: 252000000
+looked_into:
+  description: What O(containers) and O(images) asked for.
+  returned: success
+  type: dict
+  sample: {"containers": "running", "images": false}
 complete:
   description: Whether the look came to its end within O(time_limit).
   returned: success

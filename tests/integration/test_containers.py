@@ -21,9 +21,12 @@ import pytest
 from gates import toolbox
 from lab import LabUnavailable, docker, hosts, podman
 
+from ansible_collections.labfleet.conda.plugins.module_utils._audit._result import audit
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._engines import Wanted
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._look_result import scan
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import Options
+from ansible_collections.labfleet.conda.plugins.modules import conda_audit
+from ansible_collections.labfleet.conda.plugins.plugin_utils._prepare import prepare
 
 SECRET = "what-only-the-host-may-know"  # noqa: S105 - planted, to be looked for
 ALL = Wanted("all", images=True)
@@ -275,3 +278,26 @@ def test_the_containers_of_another_user(engines: Engines) -> None:
         )
     images = [item for item in result["images"] if item["engine_user"] == "labuser"]
     assert [(item["names"], len(item["environments"])) for item in images] == [(["localhost/tiny:1"], 1)]
+
+
+def audited(wanted: str, **options: t.Any) -> dict[str, t.Any]:
+    """What conda_audit returns on this host, before the control node adds to it."""
+    prepared = {**prepare({}, host="here", groups=()).for_host, "now": time.time()}
+    defaults = {name: spec.get("default") for name, spec in conda_audit.ARGUMENT_SPEC.items()}
+    return audit({**defaults, "users": [], "containers": wanted, "prepared": prepared, **options})
+
+
+def test_containers_and_images_are_judged_each_for_itself(engines: Engines) -> None:
+    bad, good = engines.run(docker, "bad"), engines.run(docker, "good")
+    docker.run("exec", bad, "sh", "-c", "chmod 777 /opt/conda/bin && rm /opt/conda/lib/python3.6/this.py")
+    result = audited("running", images=True)
+    rules = {
+        item["name"]: {(found["rule"], found["subject"]) for found in item["findings"]} for item in result["containers"]
+    }
+    new = rules[bad] - rules[good]
+    print(sorted(new))
+    assert any(rule.startswith("perm.") for rule, _subject in new), new
+    assert {subject for _rule, subject in new} <= {"/opt/conda", "/opt/conda/bin"}
+    image = next(item for item in result["images"] if engines.conda.removeprefix("localhost/") in str(item["names"]))
+    found = {(found["rule"], found["subject"]) for found in image["findings"]}
+    assert found and not found & new

@@ -58,21 +58,21 @@ def check_wanted(options: Options, wanted: Wanted) -> None:
         )
 
 
-def look_inside(look: Look, wanted: Wanted, seconds: float, see: See) -> t.Dict[str, t.List[_Map]]:
+def look_inside(look: Look, wanted: Wanted, seconds: float, see: See) -> _Map:
     """Look into the containers and images of the host that was looked at.
 
     :param look: the look at the running system; its report takes what could not be looked into.
     :param wanted: which.
     :param seconds: the time for all of them.
     :param see: looks at one.
-    :returns: C(containers) and C(images): who they are, and what see() gave for each.
+    :returns: C(containers) and C(images): who they are, and what see() gave for each; C(looked_into): what was wanted.
     """
     if not wanted.is_anything:
-        return {"containers": [], "images": []}
+        return {"containers": [], "images": [], "looked_into": dict(wanted._asdict())}
     until = time.monotonic() + seconds
     answers = _ask(look, wanted)
     left = len(answers.containers) + len(answers.images)
-    found: t.Dict[str, t.List[_Map]] = {"containers": [], "images": []}
+    found: _Map = {"containers": [], "images": [], "looked_into": dict(wanted._asdict())}
     for kind, things in (("containers", answers.containers), ("images", answers.images)):
         for thing in t.cast(t.Sequence[_Thing], things):
             share = max(_LEAST_SECONDS, (until - time.monotonic()) / left)
