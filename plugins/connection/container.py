@@ -87,7 +87,7 @@ all:
   children:
     containers:
       hosts:
-        gpu01/docker:training:
+        gpu01/docker/training:
           ansible_connection: labfleet.conda.container
           ansible_host: gpu01.example.org
           ansible_user: ops

@@ -676,6 +676,12 @@ containers:
       description: The pod it belongs to, in Kubernetes as NAMESPACE/NAME; V(null) where it belongs to none.
       type: str
       sample: ml/trainer-0
+    python:
+      description:
+        - A Python 3.7 or newer in it with which Ansible could run modules there, that of the system before that of a
+          conda; V(null) where it has none, or does not run.
+      type: str
+      sample: /opt/conda/bin/python
     root:
       description: Where its root was read.
       type: str

@@ -25,7 +25,7 @@ def with_contents(results: t.Mapping[str, _Map | None]) -> dict[str, _Map | None
 
     :param results: what conda_info or conda_audit returned, per host.
     :returns: the same without C(containers) and C(images), and a result for each of these, called
-        C(HOST/ENGINE:NAME) or C(HOST/ENGINE-image:NAME), with C(inside): its host, kind and identity.
+        C(HOST/ENGINE/NAME) or C(HOST/ENGINE-image/NAME), with C(inside): its host, kind and identity.
     """
     found: dict[str, _Map | None] = {}
     for host, result in results.items():
@@ -66,7 +66,7 @@ def _name(host: str, kind: str, item: _Map, taken: t.Container[str]) -> str:
     engine = item["engine"] + ("-image" if kind == "images" else "")
     if item["engine_user"] != "root":
         engine += "-of-" + item["engine_user"]
-    name = "%s/%s:%s" % (host, engine, names[0])
+    name = "%s/%s/%s" % (host, engine, names[0])
     # Two pods may have containers of one name, and one name may have been taken over by a newer image.
     return name if name not in taken else "%s-%s" % (name, item["id"][:12])
 

@@ -21,8 +21,9 @@ from ansible_collections.labfleet.conda.plugins.module_utils._discover._engines 
     ask_engines,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._homes import Home
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._interpreter import find_interpreter
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import Look, Options, ScanError
-from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable
+from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, TimeIsUp, Unreadable
 from ansible_collections.labfleet.conda.plugins.module_utils._system._layers import LayeredRoot
 from ansible_collections.labfleet.conda.plugins.module_utils._system._numbers import Numbers, subordinate_numbers
 from ansible_collections.labfleet.conda.plugins.module_utils._system._processes import (
@@ -184,14 +185,21 @@ def _see(thing: _Thing, look: Look, seconds: float, see: See) -> t.Optional[_Map
 def _see_live(container: Container, host: Root, seconds: float, see: See) -> _Map:
     """Look at a container through the root of its first process."""
 
+    roots: t.List[Root] = []
+
     def open_root(where: str, **options: t.Any) -> Root:
         opened = Root(where, **options)
         if sees_our_files(container.pid) or not _is_theirs(container, host):
             opened.close()
             raise Unreadable(where, "its process has ended")
+        roots.append(opened)
         return opened
 
-    return see(root_of(container.pid), open_root, seconds)
+    seen = see(root_of(container.pid), open_root, seconds)
+    try:
+        return dict(seen, python=find_interpreter(roots[0], seen["environments"]))
+    except TimeIsUp:
+        return dict(seen, python=None)
 
 
 def _is_theirs(container: Container, host: Root) -> bool:

@@ -44,20 +44,20 @@ def document(results, previous=None, inventory=("gpu01", "gpu02")):
 
 def test_each_is_a_member_named_after_its_host():
     found = with_contents({"gpu01": host([container()], [image()]), "gpu02": {"unreachable": True}, "gpu03": None})
-    assert list(found) == ["gpu01", "gpu01/docker:web", "gpu01/podman-image:base:1", "gpu02", "gpu03"]
+    assert list(found) == ["gpu01", "gpu01/docker/web", "gpu01/podman-image/base:1", "gpu02", "gpu03"]
     assert "containers" not in found["gpu01"] and "inside" not in found["gpu01"]
-    inside = found["gpu01/docker:web"]["inside"]
+    inside = found["gpu01/docker/web"]["inside"]
     assert (inside["host"], inside["kind"], inside["image"]) == ("gpu01", "container", "base:1")
-    assert found["gpu01/docker:web"]["installations"] == [] and "engine" not in found["gpu01/docker:web"]
+    assert found["gpu01/docker/web"]["installations"] == [] and "engine" not in found["gpu01/docker/web"]
 
 
 def test_two_of_one_name_and_those_of_other_users_are_told_apart():
     twins = [container(), container(id="beef" * 16), container(engine="podman", engine_user="alice")]
     assert list(with_contents({"h": host(twins)})) == [
         "h",
-        "h/docker:web",
-        "h/docker:web-beefbeefbeef",
-        "h/podman-of-alice:web",
+        "h/docker/web",
+        "h/docker/web-beefbeefbeef",
+        "h/podman-of-alice/web",
     ]
 
 
@@ -89,22 +89,22 @@ def before(status="running"):
 )
 def test_one_that_is_gone_leaves_the_report_and_one_not_asked_for_stays(now, is_kept):
     after = document({"gpu01": now}, previous=before())
-    assert ("gpu01/docker:web" in after["hosts"]) is is_kept
-    assert after["trend"]["contents_gone"] == ([] if is_kept else ["gpu01/docker:web"])
+    assert ("gpu01/docker/web" in after["hosts"]) is is_kept
+    assert after["trend"]["contents_gone"] == ([] if is_kept else ["gpu01/docker/web"])
     if is_kept:
-        kept = after["hosts"]["gpu01/docker:web"]
+        kept = after["hosts"]["gpu01/docker/web"]
         assert kept["last_seen"] == "2026-11-25T10:00:00Z" and kept["findings"][0]["state"] == "open"
 
 
 def test_a_stopped_one_stays_when_only_running_ones_were_asked_for():
     after = document({"gpu01": host(asked="running")}, previous=before("exited"))
-    assert "gpu01/docker:web" in after["hosts"]
+    assert "gpu01/docker/web" in after["hosts"]
 
 
 def test_what_lies_on_a_host_that_the_inventory_has_no_more_goes_with_it():
     after = document({"gpu02": host()}, previous=before(), inventory=("gpu02",))
     assert list(after["hosts"]) == ["gpu02"]
-    assert after["trend"]["hosts_gone"] == ["gpu01", "gpu01/docker:web"]
+    assert after["trend"]["hosts_gone"] == ["gpu01", "gpu01/docker/web"]
 
 
 def row(**inside):
