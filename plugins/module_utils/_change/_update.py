@@ -183,6 +183,7 @@ class _Work:
             settings=settings,
             interrupts=session.interrupts,
             envs=lambda: fingerprints(session.prefix + "/envs"),
+            settle=session.store.settle,
         )
         name = identifier()
         outcome = transact(session.store, change, name, note=self._note, earlier=session.records)

@@ -60,6 +60,7 @@ class UpdateChange(Change):
 
     :param driver_of: gives the driver for the version of the tool that is there by then.
     :param before: the environment before it, with the content of its records.
+    :param settle: has the kernel write down what was changed; called while the tool is asked, to save time.
     """
 
     def __init__(
@@ -73,11 +74,13 @@ class UpdateChange(Change):
         settings: Settings,
         interrupts: Interrupts,
         envs: t.Callable[[], t.Any],
+        settle: t.Callable[[], None] = lambda: None,
     ) -> None:
         self._place, self._plan, self._before = place, plan, before
         self._driver, self._options, self._settings = driver, options, settings
         self._interrupts = interrupts
         self._envs, self._envs_before = envs, envs()
+        self._settle = settle
         self._after: t.Optional[Environment] = None
         self._verified: t.List[str] = []
         self.reason = "before the update to %s" % ", ".join(plan.specs)
@@ -141,16 +144,20 @@ class UpdateChange(Change):
             return ["%s cannot be read after the change: %s" % (prefix, error)]
         open_ = unmet(self._plan.wanted, after.records or [])
         problems = ["%s does not hold after the change." % item.spec for item in open_]
-        problems += damage(prefix, after)
         if self._envs() != self._envs_before:
             problems.append("Environments other than the one changed are not as they were.")
         if problems:
-            return problems
+            return problems + damage(prefix, after)
+
+        def meanwhile() -> None:
+            problems.extend(damage(prefix, after))
+            self._settle()
+
         tool = self._driver.tool
         version = (after.version_of(tool.package) if self._place.is_base else None) or tool.version
         driver = self._driver.with_tool(tool._replace(version=version))
         solver = self._settings.condarc_solver or self._place.solver
-        problems = wrong_answers(driver, solver=solver, lines=self._settings.lines)
+        problems += wrong_answers(driver, solver=solver, lines=self._settings.lines, meanwhile=meanwhile)
         if not problems:
             asked = ["version", "info", "solver", "offline solve"] if self._place.is_base else ["python"]
             self._verified = ["records", "files", *asked, *self._settings.lines]
