@@ -263,7 +263,11 @@ def safety() -> t.Iterator[Row]:
     A channel of 80 records and a change of one package, which are the lab's, exist nowhere else; so the third case has
     a channel of 10,000 records by HTTP and a change of 12 packages with 4,000 files.
     """
-    cases = (("conda alone, channel of the lab", 1.5), ("the same, large base", None), ("12 packages, channel of 10,000, large base", 1.25))
+    cases = (
+        ("conda alone, channel of the lab", 1.5),
+        ("the same, large base", None),
+        ("12 packages, channel of 10,000, large base", 1.25),
+    )
     for item, (what, wanted) in zip(updates.measured(), cases, strict=True):
         ratio = item.ours / item.bare
         texts = (f"update, {what}, {item.files} files", f"{item.ours:.2f} s", f"bare install {item.bare:.2f} s")

@@ -35,6 +35,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._prefix._records im
 from ansible_collections.labfleet.conda.plugins.module_utils._system._files import absent, names_below, tree_names
 from ansible_collections.labfleet.conda.plugins.module_utils._system._run import Interrupts, NotStarted
 
+REASON = "before the update to %s"
 _MAX_NAMED = 3
 _MAX_SAID = 400
 # Where conda sets files aside during a transaction: where packages put theirs.
@@ -83,7 +84,7 @@ class UpdateChange(Change):
         self._settle = settle
         self._after: t.Optional[Environment] = None
         self._verified: t.List[str] = []
-        self.reason = "before the update to %s" % ", ".join(plan.specs)
+        self.reason = REASON % ", ".join(plan.specs)
         self.packages = ["%s-%s-%s" % (item.name, item.version, item.build) for item in plan.actions.link]
         self.caches = place.configuration.package_caches if place.configuration else [place.prefix + "/pkgs"]
 
@@ -112,8 +113,11 @@ class UpdateChange(Change):
             question = tool.apply(self._plan.specs, self._options, prefix=self._place.prefix)
         except CommandRefused as error:
             raise Failed("%s." % error) from error
-        command = self._driver.command(question, seconds=settings.seconds, grace=settings.grace)
-        done = self._driver.runner.run(command)
+        if self._plan.held is not None:
+            done = self._plan.held.go_on(seconds=settings.seconds, grace=settings.grace)
+        else:
+            command = self._driver.command(question, seconds=settings.seconds, grace=settings.grace)
+            done = self._driver.runner.run(command)
         if done.timed_out:
             raise Failed("%s took longer than %g s and was ended." % (tool.kind, settings.seconds))
         if done.interrupted:
@@ -222,4 +226,4 @@ def _side(package: t.Any) -> t.Optional[t.Dict[str, t.Any]]:
     return side
 
 
-__all__ = ("ChangeError", "Settings", "UpdateChange", "damage", "plain_change", "whole_again")
+__all__ = ("ChangeError", "REASON", "Settings", "UpdateChange", "damage", "plain_change", "whole_again")

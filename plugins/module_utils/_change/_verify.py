@@ -203,19 +203,34 @@ def left_behind(names: t.Iterable[str]) -> t.List[str]:
     return [name for name in names if name.endswith(_LEFT_SUFFIXES) or name.startswith(".condatmp")]
 
 
-def answer_of(driver: Driver, question: Question, *, seconds: float = _SECONDS) -> Answer:
+def answer_of(
+    driver: Driver,
+    question: Question,
+    *,
+    seconds: float = _SECONDS,
+    meanwhile: t.Callable[[], None] = lambda: None,
+) -> Answer:
     """Ask the tool one question, and read the answer.
 
+    :param meanwhile: is called when it was started.
     :raises ChangeError: it could not be started, or gave none in time.
     """
     try:
-        done = driver.runner.run(driver.command(question, seconds=seconds))
+        done = driver.runner.run_all([driver.command(question, seconds=seconds)], meanwhile=meanwhile)[0]
     except NotStarted as error:
         raise ChangeError("%s." % error) from error
+    return answered(driver, question, done, seconds)
+
+
+def answered(driver: Driver, question: Question, done: Finished, seconds: float) -> Answer:
+    """Read an answer.
+
+    :raises ChangeError: it was not given in time.
+    """
     if done.timed_out or done.interrupted:
         how = "gave no answer within %g s" % seconds if done.timed_out else "was ended, since this run was"
         raise ChangeError("%s %s." % (" ".join(question.argv[:2]), how))
     return driver.read(question, done)
 
 
-__all__ = ("Driver", "answer_of", "first_question", "left_behind", "wrong_answers")
+__all__ = ("Driver", "answer_of", "answered", "first_question", "left_behind", "wrong_answers")

@@ -91,9 +91,7 @@ class Runner(abc.ABC):
         :raises NotStarted: there is no such program, or it cannot be started.
         """
 
-    def run_all(
-        self, commands: t.Sequence[Command], *, meanwhile: t.Callable[[], None] = _nothing
-    ) -> t.List[Finished]:
+    def run_all(self, commands: t.Sequence[Command], *, meanwhile: t.Callable[[], None] = _nothing) -> t.List[Finished]:
         """Start several programs at once and wait for the end of all; raises as run() does.
 
         :param meanwhile: is called when they were started. What it raises ends them.
@@ -102,8 +100,8 @@ class Runner(abc.ABC):
         meanwhile()
         return finished
 
-    def hold(self, command: Command, variable: str, *, meanwhile: t.Callable[[], None] = _nothing) -> t.Optional[Held]:
-        """Start a program that stops half way to be told to go on; None where this runner cannot do so.
+    def hold(self, command: Command, variable: str, *, meanwhile: t.Callable[[], None] = _nothing) -> Held:
+        """Start a program that stops half way to be told to go on.
 
         It says what it will do on the descriptor that an environment variable names, closes that, and goes on when it
         reads a C(y), but ends when it does not. Use what is returned in a C(with) statement.
@@ -112,7 +110,7 @@ class Runner(abc.ABC):
         :param meanwhile: is called when it was started. What it raises ends it.
         :raises NotStarted: as run() does.
         """
-        return None
+        raise NotStarted(command.arguments[0], "it cannot be held")
 
 
 class Interrupts:
@@ -155,9 +153,7 @@ class Supervised(Runner):
     def run(self, command: Command) -> Finished:
         return self.run_all([command])[0]
 
-    def run_all(
-        self, commands: t.Sequence[Command], *, meanwhile: t.Callable[[], None] = _nothing
-    ) -> t.List[Finished]:
+    def run_all(self, commands: t.Sequence[Command], *, meanwhile: t.Callable[[], None] = _nothing) -> t.List[Finished]:
         running: t.List[_Running] = []
         try:
             for command in commands:
@@ -169,7 +165,7 @@ class Supervised(Runner):
                 item.close()
         return [item.finished() for item in running]
 
-    def hold(self, command: Command, variable: str, *, meanwhile: t.Callable[[], None] = _nothing) -> t.Optional[Held]:
+    def hold(self, command: Command, variable: str, *, meanwhile: t.Callable[[], None] = _nothing) -> Held:
         telling, told = os.pipe()
         try:
             environment = dict(command.environment, **{variable: str(told)})

@@ -51,7 +51,8 @@ class FakeStore(transaction.Store):
         self.content = self.snapshots[snapshot]
         return {"changed": 1, "problems": self.problems}
 
-    def drop_unfinished(self):
+    def drop(self, snapshot):
+        self.snapshots.pop(snapshot, None)
         self.unfinished = False
 
     def settle(self):
