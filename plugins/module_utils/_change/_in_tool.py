@@ -52,7 +52,6 @@ if hasattr(transaction, "_make_legacy_action_groups"):
 else:
     held(conda.cli.install, "execute_actions", lambda actions: [actions])
     held(transaction, "execute", lambda this: [])
-os.write(said, b"\\n")
 sys.exit(conda.cli.main())
 """
 
