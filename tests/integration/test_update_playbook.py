@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The playbooks update, rollback and update_environments on hosts of the lab, which are left as they were found."""
+"""The playbooks update and update_environments on hosts of the lab where something stands in the way."""
 
 from __future__ import annotations
 
@@ -74,38 +74,6 @@ def records() -> str:
 def version() -> str:
     done = hosts.run_on(HOST, PREFIX + "/bin/conda", "--version")
     return (done.stdout + done.stderr).split()[-1]
-
-
-def test_a_forecast_an_update_and_the_way_back(play, as_found):
-    before = records()
-    limit = f"{HOST},conda4316,noconda,gone"
-    forecast = play("update", limit, update_forecast=True, update_window="00:00-00:01", **POLICY)
-    assert records() == before and listing(PREFIX + "/.labfleet-conda") in ([], ["lock"])
-    assert forecast.code != 0 and forecast.status("gone") == "unreachable"
-    told = [forecast.status(name) for name in (HOST, "conda4316", "noconda")]
-    assert told == ["planned", "unchanged", "unchanged"], forecast.output
-    assert "1 will change, 2 stay as they are, 1 cannot" in forecast.output
-
-    limit = f"{HOST},conda4316,noconda"
-    done = play("update", limit, update_batches=[1, "100%"], update_run_id="job 7", **POLICY)
-    assert done.code == 0, done.output
-    assert done.status(HOST) == "changed" and version() == "4.3.16"
-    (entry,) = done.report["hosts"][HOST]["prefixes"]
-    assert entry["versions"] == "conda 4.3.13 -> 4.3.16" and entry["snapshot"]["id"]
-    assert f"changed    {HOST}" in done.output and "conda 4.3.13 -> 4.3.16" in done.output
-    again = play("update", limit, **POLICY)
-    assert again.code == 0 and again.status(HOST) == "unchanged"
-
-    back = play("rollback", HOST, kind="rollback", rollback_prefix=PREFIX, rollback_run_id="job 8")
-    assert back.code == 0, back.output
-    assert version() == "4.3.13" and records() == before
-    assert "conda 4.3.16 -> 4.3.13" in back.output
-    written = [json.loads(line) for line in hosts.run_on(HOST, "cat", LEDGER).stdout.splitlines()]
-    assert [(line["action"], line["outcome"], line["who"]["run"]) for line in written] == [
-        ("update", "committed", "job 7"),
-        ("restore", "committed", "job 8"),
-    ]
-    assert written[1]["after"] == {"conda": "4.3.13"} and written[1]["snapshot"] == entry["snapshot"]["id"]
 
 
 def test_a_failing_canary_stops_the_run_and_the_rest_is_not_tried(play, as_found):
