@@ -174,18 +174,6 @@ def test_a_run_that_is_ended_undoes_what_it_has_begun(base: Base, number: int) -
     assert base.leftovers() == []
 
 
-def test_a_lost_connection_ends_nothing(base: Base) -> None:
-    run = Update(base)
-    assert run.reach("apply")
-    os.killpg(run.process.pid, signal.SIGHUP)
-    with contextlib.suppress(Exception):
-        run.result()
-    result = update(base)
-    assert result["outcome"] in ("unchanged", "committed")
-    assert base.version() == "4.3.16"
-    assert base.leftovers() == []
-
-
 def test_two_runs_at_once_take_turns(base: Base) -> None:
     first, second = Update(base), Update(base)
     outcomes = sorted([first.result()["outcome"], second.result()["outcome"]])

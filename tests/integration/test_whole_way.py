@@ -15,38 +15,7 @@ import typing as t
 
 import pytest
 from integration.ansible_run import Ansible, Run
-from lab import hosts
-
-
-class Site(t.NamedTuple):
-    """A host of the lab, who logs in there, and the base prefix that is changed."""
-
-    host: str
-    login: str
-    become: bool
-    prefix: str
-    folder: str
-
-    @property
-    def ledger(self) -> str:
-        return self.folder + "/ledger.jsonl"
-
-    def sh(self, script: str) -> str:
-        done = hosts.run_on(self.host, "sh", "-ec", script)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def state(self) -> str:
-        """The packages and the history of the prefix, with the owner and the sum of each file."""
-        return self.sh(f"cd {self.prefix}/conda-meta && stat -c '%n %U %a' * && sha256sum *.json history")
-
-    def names(self) -> set[str]:
-        """What is in the package cache and in the home of who logs in."""
-        return set(self.sh(f"find {self.prefix}/pkgs ~{self.login} -mindepth 1 -maxdepth 1").split())
-
-    def version(self) -> str:
-        return self.sh(f"{self.prefix}/bin/conda --version 2>&1").split()[-1]
-
+from integration.site import Site, as_found
 
 CANARY = Site("conda4313", "ops", True, "/opt/miniconda3", "/var/log/labfleet-test-way")
 OWNER = Site("shared", "bob", False, "/home/bob/miniconda3", "/home/bob/labfleet-test-way")
@@ -96,12 +65,8 @@ class Fleet:
 @pytest.fixture
 def fleet(ansible, lab_inventory):
     """The hosts, which are as before at the end."""
-    before = [site.state() for site in SITES]
-    there = [site.names() for site in SITES]
-    yield Fleet(ansible, json.loads(lab_inventory.read_text()))
-    for site, names in zip(SITES, there, strict=True):
-        site.sh("rm -rf " + " ".join([site.prefix + "/.labfleet-conda", site.folder, *(site.names() - names)]))
-    assert [site.state() for site in SITES] == before
+    with as_found(*SITES):
+        yield Fleet(ansible, json.loads(lab_inventory.read_text()))
 
 
 def tool_findings(report: dict[str, t.Any], site: Site) -> set[str]:

@@ -42,7 +42,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._store impo
     open_state,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._told import one_line, told_record
-from ansible_collections.labfleet.conda.plugins.module_utils._change._transaction import recover_all
+from ansible_collections.labfleet.conda.plugins.module_utils._change._transaction import recover_all, recovery
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import Environment
 from ansible_collections.labfleet.conda.plugins.module_utils._system._durable import close
 from ansible_collections.labfleet.conda.plugins.module_utils._system._lock import (
@@ -135,8 +135,7 @@ def _answer(task: Task) -> Result:
             ):
                 records = recover_all(PrefixStore(task.prefix, folder), note=lambda text: None)
                 result = _ACTIONS[task.state](task, folder)
-                for record in records[-1:]:
-                    result.update(recovered=record.get("message") or record["outcome"], changed=True)
+                result.update(recovery(records))
                 result["records"] = _records_with(task, folder, records, result)
                 return result
         finally:

@@ -12,15 +12,12 @@ import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._conclude import (
     concluded,
+    earlier_run,
     pruned,
     recovered_first,
     run_work,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import ChangeError, Failed, Refused
-from ansible_collections.labfleet.conda.plugins.module_utils._change._journal import (
-    DONE,
-    read_journal,
-)
 from ansible_collections.labfleet.conda.plugins.module_utils._change._options import refuse_options
 from ansible_collections.labfleet.conda.plugins.module_utils._change._package_changes import diff_texts
 from ansible_collections.labfleet.conda.plugins.module_utils._change._packages import read_packages
@@ -37,7 +34,6 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._tool impor
 from ansible_collections.labfleet.conda.plugins.module_utils._change._transaction import (
     COMMITTED,
     NOT_RESTORED,
-    recover_all,
     transact,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._update_change import (
@@ -115,13 +111,9 @@ class _Work:
         if locks_on_this_host_only(session.prefix):
             text = "%s lies on NFS that locks on this host only: change it from one host."
             result["warnings"] = [text % session.prefix]
-        if self.check:
-            journal = read_journal(session.folder, session.prefix)
-            if journal is not None and journal.phase != DONE:
-                text = "An interrupted change of %s is to be undone first; a run without check mode does so."
-                return dict(result, changed=True, message=text % session.prefix)
-        else:
-            result.update(self._recover(session))
+        result.update(self._earlier_run(session))
+        if "message" in result:
+            return result
         session.look_again()
         options = self._tool_options()
         before = read_packages(session.prefix)
@@ -152,17 +144,12 @@ class _Work:
             allow_downgrade=given["allow_downgrade"],
         )
 
-    def _recover(self, session: Session) -> _Map:
-        def check() -> t.List[str]:
+    def _earlier_run(self, session: Session) -> _Map:
+        def whole() -> t.List[str]:
             session.look_again()
-            environment = read_packages(session.prefix)
-            return whole_again(session.prefix, environment, session.driver())
+            return whole_again(session.prefix, read_packages(session.prefix), session.driver())
 
-        records = recover_all(session.store, note=self._note, check=check)
-        if not records:
-            return {}
-        session.records += records
-        return {"recovered": records[-1].get("message") or records[-1]["outcome"], "changed": True}
+        return earlier_run(session, check=self.check, note=self._note, whole=whole)
 
     def _change(
         self, session: Session, plan: UpdatePlan, before: t.Any, driver: t.Any, options: Options, result: _Map
