@@ -15,6 +15,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 import typing as t
 from pathlib import Path
 
@@ -157,6 +158,19 @@ def test_at_the_time_limit_the_update_is_undone(base: Base) -> None:
     before = base.listing()
     result = update(base, time_limit=0.2)
     untouched(base, before, result, "took longer than 0.2 s and was ended")
+
+
+def test_a_process_that_somebody_stops_does_not_hold_up_the_update(base: Base) -> None:
+    run = Update(base, time_limit=3)
+    assert run.reach("apply")
+    for pid in run.descendants():
+        os.kill(pid, signal.SIGSTOP)
+    began = time.monotonic()
+    result = run.result()
+    assert time.monotonic() - began < 60
+    assert result["outcome"] in ("committed", "rolled_back"), result
+    assert base.version() == ("4.3.16" if result["outcome"] == "committed" else "4.3.13")
+    assert base.leftovers() == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

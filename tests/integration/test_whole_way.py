@@ -96,6 +96,7 @@ def test_the_whole_way_as_root_and_as_the_owner(fleet):
     assert status == {CANARY.host: "planned", OWNER.host: "planned", **expected}, run.output
     assert run.code != 0 and "2 will change, 2 stay as they are, 1 cannot" in run.output
     assert {site: site.state() for site in SITES} == before
+    assert not any(".labfleet-conda" in site.listing("") for site in SITES)
 
     run, report = fleet.run("update", update_batches=[1, "100%"], update_run_id="job 7")
     assert run.code == 0, run.output

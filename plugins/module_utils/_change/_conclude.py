@@ -48,20 +48,29 @@ _Owner = t.Tuple[int, int, t.Optional[str]]
 # The outcomes of a transaction, of which there is a record.
 _WITH_RECORD = (COMMITTED, ROLLED_BACK, NOT_RESTORED)
 _MAX_LOOKED_AT = 200
+# What planning, the snapshot, the verification and the way back may take, even on the slowest disk.
+_FORGET_SECONDS = 300.0
+_OTHER_SECONDS = 2 * 3600.0
 _WRITTEN_LATER = "A later run has written this down, since the one that made the change was cut off before."
 
 
-def run_work(place: Place, work: t.Callable[[Session], _Map], *, what: str, lock_seconds: float) -> _Map:
+def run_work(
+    place: Place, work: t.Callable[[Session], _Map], options: t.Mapping[str, t.Any], *, what: str, check: bool = False
+) -> _Map:
     """Let the owner of a prefix do a piece of work under its lock; see with_session() for what is returned.
 
     Nothing of it can be trusted further than its owner; see told().
+
+    :param options: C(lock_seconds), C(time_limit) and C(grace) of the module, and C(download_seconds) if it has that.
     """
+    lock_seconds = options["lock_seconds"]
+    seconds = lock_seconds + options["time_limit"] + options.get("download_seconds", 0.0) + _OTHER_SECONDS
 
     def run() -> _Map:
-        return clean(with_session(place, work, what=what, lock_seconds=lock_seconds))
+        return clean(with_session(place, work, what=what, lock_seconds=lock_seconds, check=check))
 
     try:
-        return t.cast(_Map, run_as(*_owner(place), run))
+        return t.cast(_Map, run_as(*_owner(place), run, seconds=seconds, grace=options["grace"] + _OTHER_SECONDS))
     except WorkerDied as died:
         text = "%s The journal in %s tells how far it had come; the next run undoes it."
         return {"result": {}, "records": [], "error": {"kind": "failed", "message": text % (died, place.prefix)}}
@@ -130,7 +139,7 @@ def write_down(
     changes = {record["snapshot"] for record in records if record.get("snapshot")}
     if changes:
         try:
-            run_as(*owner, lambda: forget(prefix, changes))
+            run_as(*owner, lambda: forget(prefix, changes), seconds=_FORGET_SECONDS)
         except (WorkerDied, OSError) as error:
             told_of["problem"] = "It is written, but the journal could not be cleared, so the next run looks at it: %s"
             told_of["problem"] %= one_line(error)
@@ -170,7 +179,7 @@ def earlier_run(
     :param whole: tells what is wrong with the prefix after it was restored.
     """
     if check:
-        journal = read_journal(session.folder, session.prefix)
+        journal = read_journal(session.folder, session.prefix) if session.folder >= 0 else None
         if journal is None or journal.phase == DONE:
             return {}
         text = "An interrupted change of %s is to be undone first; a run without check mode does so."
@@ -200,7 +209,7 @@ def recovered_first(
         session.records += recover_all(session.store, note=note)
         return {"recovered": None, **recovery(session.records)}
 
-    answer = run_work(place, work, what="undoes a change", lock_seconds=options["lock_seconds"])
+    answer = run_work(place, work, options, what="undoes a change")
     return concluded(place, options, answer, {}, action=action, check=False)["recovered"]
 
 

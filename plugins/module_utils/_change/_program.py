@@ -98,7 +98,7 @@ def update_program(micromamba: Micromamba, options: t.Mapping[str, t.Any], *, ch
     refuse_unless_ours(place, trusted=options["trusted_writers"])
     work = _Work(micromamba.root_prefix, options, wanted, check, note)
     what = "plans an update" if check else "updates micromamba"
-    answer = run_work(place, work, what=what, lock_seconds=options["lock_seconds"])
+    answer = run_work(place, work, options, what=what, check=check)
     return concluded(place, options, answer, result, action="update", check=check)
 
 

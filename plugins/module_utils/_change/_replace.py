@@ -102,7 +102,7 @@ def replace(options: t.Mapping[str, t.Any], *, check: bool, note: _Note) -> _Map
     if deferred is not None:
         return dict(result, **deferred)
     what = "plans a replacement" if check else "replaces the base"
-    answer = run_work(place, _Work(options, check, note), what=what, lock_seconds=options["lock_seconds"])
+    answer = run_work(place, _Work(options, check, note), options, what=what, check=check)
     return concluded(place, options, answer, result, action="replace", check=check)
 
 
