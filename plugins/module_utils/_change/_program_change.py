@@ -29,6 +29,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._store impo
     SnapshotError,
     description,
     load_all,
+    next_number,
     open_state,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._tool import CommandRefused, Options, told_version
@@ -89,6 +90,7 @@ class ProgramStore(Store):
                 bytes=kept.size,
                 complete=True,
                 manifest_sum=kept.sha256,
+                number=next_number(self.prefix),
             )
             sync_file_system(top)
             write_durably(folder, DESCRIPTION, description(taken))

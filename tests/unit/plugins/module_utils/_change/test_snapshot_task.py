@@ -67,6 +67,16 @@ def test_nothing_is_listed_where_nothing_was_taken_and_nothing_is_written(run):
     assert not os.path.exists(run.prefix + "/.labfleet-conda")
 
 
+@pytest.mark.parametrize(
+    ("first", "second"), [((NOW + 3600, "0000ab"), (NOW, "0000ab")), ((NOW, "ffffff"), (NOW, "000000"))]
+)
+def test_the_newest_is_the_one_that_was_taken_last_whatever_the_clock_says(run, first, second):
+    taken = [run("taken", now=now, token=token)["snapshot"]["id"] for now, token in (first, second)]
+    assert ids(run()) == taken
+    assert run("restored")["snapshot"]["id"] == taken[1]
+    assert run("pruned", keep=1)["removed"] == taken[:1]
+
+
 def test_what_was_taken_is_listed(run):
     taken = run("taken", reason="by hand")
     assert taken["changed"] and taken["snapshot"] == taken["snapshots"][0]
