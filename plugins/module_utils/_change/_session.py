@@ -46,6 +46,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._durable im
     sync_file_system,
     temporary_folder,
 )
+from ansible_collections.labfleet.conda.plugins.module_utils._system._files import names_below
 from ansible_collections.labfleet.conda.plugins.module_utils._system._lock import Locked, PrefixLock
 from ansible_collections.labfleet.conda.plugins.module_utils._system._processes import own_variables
 from ansible_collections.labfleet.conda.plugins.module_utils._system._run import Interrupts, Runner, Supervised
@@ -83,10 +84,11 @@ class PrefixStore(Store):
             if was_emptied(self.folder, journal.change):
                 # What was put there goes only when the snapshot can be read.
                 restore(self.prefix, found, dry=True)
-            aside = undo_emptying(self.prefix, self.folder, journal.change)
-            environment = read_packages_or_none(self.prefix)
-            python = environment.record("python") if environment else None
-            planned = brought_by(journal.caches, journal.packages, site_packages(python) if python else None)
+                emptied = self._brought(journal, by_installer=True)
+            else:
+                emptied = set()
+            aside = undo_emptying(self.prefix, self.folder, journal.change, brought=emptied)
+            planned = self._brought(journal)
             planned.update("conda-meta/%s.json" % name for name in journal.packages)
             late = journal.record.get("action") == RESTORE_ACTION
             done = restore(self.prefix, found, planned=planned, late=late)
@@ -100,6 +102,15 @@ class PrefixStore(Store):
         if not problems:
             forget_emptying(self.folder, journal.change)
         return {"changed": done.changed, "set_aside": [*aside, *done.set_aside], "problems": problems, "caches": broken}
+
+    def _brought(self, journal: Journal, *, by_installer: bool = False) -> t.Set[str]:
+        """The paths that the packages of a change bring, by the caches; by_installer takes all that the cache holds."""
+        environment = read_packages_or_none(self.prefix)
+        python = environment.record("python") if environment else None
+        cache = self.prefix + "/pkgs"
+        packages = [*journal.packages, *(names_below(cache) if by_installer else ())]
+        caches = {*journal.caches, cache} if by_installer else journal.caches
+        return brought_by(caches, packages, site_packages(python) if python else None)
 
     def drop_unfinished(self) -> None:
         try:
