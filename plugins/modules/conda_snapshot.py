@@ -26,6 +26,7 @@ description:
 extends_documentation_fragment:
   - labfleet.conda._attributes
   - labfleet.conda._attributes.actiongroup_conda
+  - labfleet.conda._change.recorded
 attributes:
   check_mode:
     support: full
@@ -94,15 +95,6 @@ options:
       - How long to wait while another task of this collection changes the environment.
     type: float
     default: 30
-  ledger:
-    description:
-      - The file of the ledger on the host, in which a restore is recorded. By default
-        C(/var/log/labfleet-conda/ledger.jsonl) for root, and a file in the home of other users.
-    type: path
-  run_id:
-    description:
-      - What names this run in the ledger, such as the number of a job.
-    type: str
 notes:
   - The module refuses prefixes to which others than their owner can write, since these could interfere.
   - Access times, and the change times of the file system, are no part of a snapshot.
@@ -249,7 +241,11 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.labfleet.conda.plugins.module_utils._change._options import UNFORESEEN, stopped
+from ansible_collections.labfleet.conda.plugins.module_utils._change._options import (
+    RECORD_OPTIONS,
+    UNFORESEEN,
+    stopped,
+)
 from ansible_collections.labfleet.conda.plugins.module_utils._change._snapshot_task import Task, run_task
 from ansible_collections.labfleet.conda.plugins.module_utils._change._store import SnapshotError
 from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import clean
@@ -264,8 +260,7 @@ ARGUMENT_SPEC = {
     "max_size": {"type": "int"},
     "force": {"type": "bool", "default": False},
     "lock_seconds": {"type": "float", "default": 30},
-    "ledger": {"type": "path"},
-    "run_id": {"type": "str"},
+    **RECORD_OPTIONS,
 }
 
 

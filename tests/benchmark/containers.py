@@ -31,7 +31,7 @@ COMMUNITY = "ansible==12.3.0"
 
 
 class Found(t.NamedTuple):
-    """Seconds per container from outside and by entering it, and seconds for all images, with their number and bytes."""
+    """Seconds per container from outside and by entering it, and for all images; their number and bytes."""
 
     outside: float
     inside: float

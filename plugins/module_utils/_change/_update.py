@@ -14,16 +14,15 @@ import typing as t
 from ansible_collections.labfleet.conda.plugins.module_utils._change._answer import Plan
 from ansible_collections.labfleet.conda.plugins.module_utils._change._conclude import (
     concluded,
+    earlier_run,
     pruned,
     recovered_first,
     run_work,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import ChangeError, Failed, Refused
 from ansible_collections.labfleet.conda.plugins.module_utils._change._journal import (
-    DONE,
     SNAPSHOT,
     Journal,
-    read_journal,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._options import refuse_options
 from ansible_collections.labfleet.conda.plugins.module_utils._change._package_changes import diff_texts
@@ -42,7 +41,6 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._transactio
     COMMITTED,
     NOT_RESTORED,
     give_up,
-    recover_all,
     take_first,
     transact,
 )
@@ -107,7 +105,7 @@ def update(options: t.Mapping[str, t.Any], *, check: bool, note: _Note) -> _Map:
         return dict(result, **deferred)
     work = _Work(options, wanted, wish, check, note)
     what = "plans an update" if check else "updates"
-    answer = run_work(place, work, what=what, lock_seconds=options["lock_seconds"])
+    answer = run_work(place, work, options, what=what, check=check)
     return concluded(place, options, answer, result, action="update", check=check)
 
 
@@ -125,13 +123,9 @@ class _Work:
         if locks_on_this_host_only(session.prefix):
             text = "%s lies on NFS that locks on this host only: change it from one host."
             result["warnings"] = [text % session.prefix]
-        if self.check:
-            journal = read_journal(session.folder, session.prefix)
-            if journal is not None and journal.phase != DONE:
-                text = "An interrupted change of %s is to be undone first; a run without check mode does so."
-                return dict(result, changed=True, message=text % session.prefix)
-        else:
-            result.update(self._recover(session))
+        result.update(self._earlier_run(session))
+        if "message" in result:
+            return result
         session.look_again()
         options = self._tool_options()
         before = read_packages(session.prefix)
@@ -172,17 +166,12 @@ class _Work:
             allow_downgrade=given["allow_downgrade"],
         )
 
-    def _recover(self, session: Session) -> _Map:
-        def check() -> t.List[str]:
+    def _earlier_run(self, session: Session) -> _Map:
+        def whole() -> t.List[str]:
             session.look_again()
-            environment = read_packages(session.prefix)
-            return whole_again(session.prefix, environment, session.driver())
+            return whole_again(session.prefix, read_packages(session.prefix), session.driver())
 
-        records = recover_all(session.store, note=self._note, check=check)
-        if not records:
-            return {}
-        session.records += records
-        return {"recovered": records[-1].get("message") or records[-1]["outcome"], "changed": True}
+        return earlier_run(session, check=self.check, note=self._note, whole=whole)
 
     def _change(
         self, session: Session, plan: UpdatePlan, before: t.Any, driver: Driver, ahead: _Ahead, result: _Map
