@@ -200,13 +200,14 @@ _MAMBA_WENT = {
     "1.4.5": "show_banner",
     "2.9.0": "experimental experimental_repodata_parsing",
 }
+UNKNOWN = "?"
 _Release = t.Tuple[int, ...]
 
 
 class Readers(t.NamedTuple):
     """The versions of those who are to read a file: of conda, and of mamba or micromamba; None where there is none.
 
-    Without any, nothing is known of them: then each name of each version is a name.
+    One that nobody knows is UNKNOWN. Without any reader, each name of each version is a name.
     """
 
     conda: t.Optional[str] = None
@@ -214,7 +215,8 @@ class Readers(t.NamedTuple):
 
     def __str__(self) -> str:
         found = [(name, version) for name, version in (("conda", self.conda), ("mamba", self.mamba)) if version]
-        return " and ".join("%s %s" % pair for pair in found) or "conda of any version"
+        names = ["%s %s" % pair if pair[1] != UNKNOWN else pair[0] for pair in found]
+        return " and ".join(names) or "conda of any version"
 
 
 def known_names(readers: Readers) -> t.Set[str]:
@@ -236,6 +238,8 @@ def _known(version: str, came: t.Mapping[str, str], went: t.Mapping[str, str]) -
 
 
 def _release(version: str) -> _Release:
+    if version == UNKNOWN:  # then it may be the newest
+        return (9999,)
     return tuple(map(int, re.findall("[0-9]+", version)[:3]))
 
 
@@ -282,6 +286,7 @@ __all__ = (
     "MAMBA_SHAPES",
     "Readers",
     "SHAPES",
+    "UNKNOWN",
     "aliases_of",
     "history_of",
     "known_names",
