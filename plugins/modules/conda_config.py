@@ -14,8 +14,9 @@ author:
 description:
   - Lets settings hold in one file (C(.condarc)). What else is in it stays as it is, byte for byte - comments, order,
     quotes, and keys that nobody knows.
-  - Names and types are those of the conda and mamba in O(prefix), from conda 4.2 to 26.9 and mamba 0.18 to 2.8. A setting
-    that this version has under another name is written under that one, so that a playbook serves a whole fleet.
+  - Names and types are those of the conda and mamba in O(prefix), from conda 4.2 to 26.9 and mamba 0.18 to 2.8. A
+    setting that this version has under another name is written under that one, so that a playbook serves a whole
+    fleet.
   - No program is started. Whether anything is to do is decided from the files.
   - The file is replaced in one step, under a lock, and keeps its mode, owner, access control list and SELinux label.
     Run as root, the module works as the owner of the directory that the file lies in.
@@ -55,8 +56,8 @@ options:
     type: path
   dropin:
     description:
-      - The name of a file in the directory C(condarc.d) of the tier, instead of its main file. C(.yml) is added where it
-        has no such ending. With O(tier=user) that is C(~/.conda/condarc.d).
+      - The name of a file in the directory C(condarc.d) of the tier, instead of its main file. C(.yml) is added where
+        it has no such ending. With O(tier=user) that is C(~/.conda/condarc.d).
     type: str
   prefix:
     description:
@@ -80,8 +81,8 @@ options:
     type: dict
   prepend:
     description:
-      - Names of settings that are lists, and the values that are to stand first in them, in this order. The other values
-        stay.
+      - Names of settings that are lists, and the values that are to stand first in them, in this order. The other
+        values stay.
     type: dict
   append:
     description:
@@ -112,7 +113,8 @@ options:
     default: present
   allow_unknown:
     description:
-      - Write settings that the conda and mamba in O(prefix) do not have, such as those of a plugin or of a newer version.
+      - Write settings that the conda and mamba in O(prefix) do not have, such as those of a plugin or of a newer
+        version.
     type: bool
     default: false
   backup:
@@ -122,22 +124,22 @@ options:
     default: false
   lock_seconds:
     description:
-      - How long to wait while another task of this collection changes something in the same directory, such as an update
-        of the prefix.
+      - How long to wait while another task of this collection changes something in the same directory, such as an
+        update of the prefix.
     type: float
     default: 30
   ledger:
     description:
-      - The file of the ledger on the host. By default C(/var/log/labfleet-conda/ledger.jsonl) for root, and a file in the
-        home of other users.
+      - The file of the ledger on the host. By default C(/var/log/labfleet-conda/ledger.jsonl) for root, and a file in
+        the home of other users.
     type: path
   run_id:
     description:
       - What names this run in the ledger, such as the number of a job.
     type: str
 notes:
-  - The lock lies in C(.labfleet-conda) in the directory of the file, or above C(condarc.d); in a prefix it is the one that
-    updates take too. The directory is made with the first change.
+  - The lock lies in C(.labfleet-conda) in the directory of the file, or above C(condarc.d); in a prefix it is the one
+    that updates take too. The directory is made with the first change.
   - conda takes all comments behind a value for its mark. A marked value that is followed by lines of comment therefore
     moves behind these.
   - What Ansible has made a number of cannot be told apart any more, so write versions in quotes, as in
