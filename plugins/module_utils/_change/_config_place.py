@@ -13,10 +13,9 @@ import re
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import Refused
-from ansible_collections.labfleet.conda.plugins.module_utils._change._owner import refuse_exchangers
-from ansible_collections.labfleet.conda.plugins.module_utils._change._store import SnapshotError
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._condarc import is_condarc_name
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._condarc_keys import UNKNOWN, Readers
+from ansible_collections.labfleet.conda.plugins.module_utils._system._access import who_could_exchange
 from ansible_collections.labfleet.conda.plugins.module_utils._system._directory import Directory
 from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable
 from ansible_collections.labfleet.conda.plugins.module_utils._system._processes import own_uid
@@ -209,11 +208,10 @@ def _refuse_others(place: Place, root: Root) -> None:
     if me not in (0, place.uid):
         text = "%s is for %s to change, who owns its directory: run the task with become: true and become_user: %s."
         raise Refused(text % (place.path, _who(place), _who(place)))
-    if place.uid == 0:
-        try:
-            refuse_exchangers(root, folder.path)
-        except SnapshotError as error:
-            raise Refused(str(error)) from None
+    found = who_could_exchange(root, folder.path) if place.uid == 0 else None
+    if found is not None:
+        text = "%s is in a directory of root, but %s could exchange that, by the directory %s: give that to root first."
+        raise Refused(text % (place.path, *found))
 
 
 def _who(place: Place) -> str:

@@ -16,7 +16,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._store impo
 from ansible_collections.labfleet.conda.plugins.module_utils._system._access import (
     NOBODY,
     directory_writers,
-    exchangers,
+    who_could_exchange,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._system._directory import Directory
 from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable
@@ -55,7 +55,7 @@ def owner_of(path: str, *, only_look: bool) -> Owner:
             if not only_look:
                 _refuse_other_writers(prefix, found, root.identities)
                 if found.uid == 0:
-                    refuse_exchangers(root, found.prefix)
+                    _refuse_exchangers(root, found)
             return found
     except Absent as error:
         message = "%s is no environment of conda: it has no conda-meta directory. Name the prefix of an environment."
@@ -90,24 +90,11 @@ def _refuse_other_writers(prefix: Directory, owner: Owner, identities: Identitie
     )
 
 
-def refuse_exchangers(root: Root, path: str) -> None:
-    """Refuse a directory of root where another user could put something else into its place while root works on it.
-
-    That a group may is left to the administrator, as many a host has such a directory for its operators.
-
-    :raises SnapshotError: somebody could; the text is a sentence.
-    """
-    parent = path
-    while parent != "/":
-        parent = parent.rpartition("/")[0] or "/"
-        try:
-            with root.directory(parent) as above:
-                who = exchangers(above)
-        except (Absent, Unreadable):
-            continue
-        if who.users or who.everybody:
-            message = "%s belongs to root, but %s could exchange it, by the directory %s: give that to root first."
-            raise SnapshotError(message % (path, ", ".join(sorted(who.users)) or "everybody", parent))
+def _refuse_exchangers(root: Root, owner: Owner) -> None:
+    found = who_could_exchange(root, owner.prefix)
+    if found is not None:
+        message = "%s belongs to root, but %s could exchange it, by the directory %s: give that to root first."
+        raise SnapshotError(message % (owner.prefix, *found))
 
 
 def _is_private(group: str, owner: Owner, identities: Identities) -> bool:
@@ -120,4 +107,4 @@ def _group_names(uid: int, identities: Identities) -> t.Set[t.Optional[str]]:
     return {identities.group_name(gid) for gid in identities.groups_of(uid)}
 
 
-__all__ = ("Owner", "owner_of", "refuse_exchangers")
+__all__ = ("Owner", "owner_of")

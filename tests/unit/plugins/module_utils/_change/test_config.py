@@ -357,7 +357,7 @@ class TestAsRoot:
     def test_a_directory_of_root_that_a_user_can_exchange_is_refused(self, theirs):
         inside = theirs.prefix / "roots"
         inside.mkdir()
-        with pytest.raises(Refused, match="could exchange it"):
+        with pytest.raises(Refused, match="could exchange that"):
             theirs.config(settings={"offline": True}, path=str(inside / "condarc"))
         assert os.listdir(str(inside)) == []
 
