@@ -73,7 +73,7 @@ def plan_text(text: str, wish: Wish, path: str) -> Plan:
 class _Planner:
     def __init__(self, editor: Editor, wish: Wish, path: str) -> None:
         self._editor, self._wish, self._path = editor, wish, path
-        self._first = Editor(editor.text)
+        self._first = editor  # until something changes
         self._marks = marks_in(editor.root)
         self._targets = [*wish.targets(), *wish.absent]
 
@@ -90,6 +90,7 @@ class _Planner:
             self._set_marks()
         if self._editor.text == text:
             return Plan(text, {}, {}, ("", ""))
+        self._first = Editor(text)
         self._check_others()
         sides = (self._first, self._editor)
         changed = [target for target in self._targets if self._state(sides[0], target) != self._state(sides[1], target)]

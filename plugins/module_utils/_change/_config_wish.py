@@ -74,7 +74,7 @@ class Wish(t.NamedTuple):
     :param items: which values of lists are to be marked, by their text, with C(top) or C(bottom), or None.
     """
 
-    names: t.Optional[t.Set[str]]
+    names: t.Optional[t.FrozenSet[str]]
     settings: t.Tuple[t.Tuple[Target, t.Any], ...]
     absent: t.Tuple[Target, ...]
     lists: t.Tuple[t.Tuple[Target, t.List[t.Any], t.List[t.Any], t.List[t.Any]], ...]

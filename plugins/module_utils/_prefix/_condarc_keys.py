@@ -14,6 +14,7 @@ The facts are those of conda/base/context.py in each release of conda from 4.2.0
 from __future__ import annotations
 
 import difflib
+import functools
 import re
 import typing as t
 
@@ -219,19 +220,20 @@ class Readers(t.NamedTuple):
         return " and ".join(names) or "conda of any version"
 
 
-def known_names(readers: Readers) -> t.Set[str]:
+@functools.lru_cache(maxsize=8)
+def known_names(readers: Readers) -> t.FrozenSet[str]:
     """The names of settings, aliases among them, that one of the readers knows."""
     if readers == Readers():
-        return {*SHAPES, *ALIASES, *_RETIRED_SHAPES, *MAMBA_SHAPES}
+        return frozenset([*SHAPES, *ALIASES, *_RETIRED_SHAPES, *MAMBA_SHAPES])
     names = _known(readers.conda, _CAME, _WENT) if readers.conda else set()
-    return names | (_known(readers.mamba, _MAMBA_CAME, _MAMBA_WENT) if readers.mamba else set())
+    return frozenset(names | (_known(readers.mamba, _MAMBA_CAME, _MAMBA_WENT) if readers.mamba else set()))
 
 
 def _known(version: str, came: t.Mapping[str, str], went: t.Mapping[str, str]) -> t.Set[str]:
-    release = _release(version)
+    release, oldest = _release(version), min(map(_release, came))
     names: t.Set[str] = set()
-    for first in sorted({*came, *went}, key=_release):
-        if _release(first) <= release or first == min(came, key=_release):
+    for number, first in sorted((_release(first), first) for first in {*came, *went}):
+        if number <= release or number == oldest:
             names -= set(went.get(first, "").split())
             names |= set(came.get(first, "").split())
     return names
