@@ -99,7 +99,7 @@ def _refuse_options(options: t.Mapping[str, t.Any]) -> None:
 
 
 def _as_owner(place: Place, work: t.Callable[[], _Map]) -> _Map:
-    if own_uid() == place.uid:
+    if own_uid() == place.uid or own_uid() != 0:  # who is not the owner can still see that nothing is to do
         return work()
     try:
         return t.cast(_Map, run_as(place.uid, place.gid, place.owner, work))
@@ -147,9 +147,9 @@ class _Work:
         text = self._text(found)
         plan = plan_text(text, self._wish, place.path)
         result = self._result(plan, text)
+        if plan.text != text:
+            self._refuse_unwritable(found)
         if plan.text == text or self._check:
-            if plan.text != text:
-                self._refuse_unwritable(found)
             return result
         with self._locked() as folder:
             found = find_file(folder, place.name, limit=MAX_CONDARC)
@@ -173,6 +173,10 @@ class _Work:
             raise Unfit("it is not UTF-8, so conda cannot read it either") from None
 
     def _refuse_unwritable(self, found: t.Optional[Found]) -> None:
+        place = self._place
+        if own_uid() != place.uid:
+            text = "%s is for %s to change, who owns its directory: run the task with become: true and become_user: %s."
+            raise Refused(text % (place.path, place.who, place.who))
         if found is None:
             return
         if self._place.uid not in (0, found.status.st_uid):

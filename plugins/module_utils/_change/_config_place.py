@@ -65,6 +65,11 @@ class Place(t.NamedTuple):
         """Whether the file is of one user, so that a new one is for that user alone to read."""
         return self.tier == USER
 
+    @property
+    def who(self) -> str:
+        """The owner of the directory, by name or number."""
+        return self.owner or str(self.uid)
+
     def close(self) -> None:
         for directory in (self.folder, self.parent):
             if directory is not None:
@@ -74,9 +79,9 @@ class Place(t.NamedTuple):
 def place_of(options: _Values, root: Root) -> Place:
     """The file that the options mean.
 
-    :raises Refused: there can be none, or this process may not change it for its owner.
+    :raises Refused: there can be none, or somebody could lead us elsewhere.
     """
-    tier, home = options["tier"], None
+    tier, home, uid = options["tier"], None, None
     prefix = _real(options["prefix"], root)
     readers = _readers(prefix, root) if prefix else Readers()
     subject = None
@@ -98,7 +103,7 @@ def place_of(options: _Values, root: Root) -> Place:
     try:
         if tier == USER and place.uid != uid:
             text = "%s belongs to %s, and not to the user %s: give it to that user first."
-            raise Refused(text % (place.folder.path, _who(place), options["user"] or uid))
+            raise Refused(text % (place.folder.path, place.who, options["user"] or uid))
         _refuse_others(place, root)
     except BaseException:
         place.close()
@@ -201,21 +206,14 @@ def _parent(folder: Directory, root: Root) -> t.Optional[Directory]:
 
 
 def _refuse_others(place: Place, root: Root) -> None:
-    me, folder = own_uid(), place.folder
+    folder = place.folder
     if folder.guard is not None and folder.guard != place.uid:
         text = "%s cannot be changed: a symbolic link of the user %s leads there, who does not own that directory."
         raise Refused(text % (place.path, root.identities.user_name(folder.guard) or folder.guard))
-    if me not in (0, place.uid):
-        text = "%s is for %s to change, who owns its directory: run the task with become: true and become_user: %s."
-        raise Refused(text % (place.path, _who(place), _who(place)))
     found = who_could_exchange(root, folder.path) if place.uid == 0 else None
     if found is not None:
         text = "%s is in a directory of root, but %s could exchange that, by the directory %s: give that to root first."
         raise Refused(text % (place.path, *found))
-
-
-def _who(place: Place) -> str:
-    return place.owner or str(place.uid)
 
 
 __all__ = ("BASE", "ENVIRONMENT", "Place", "SYSTEM", "USER", "place_of")

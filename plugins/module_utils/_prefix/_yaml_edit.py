@@ -233,9 +233,11 @@ class Editor:
     def _put_items(self, path: Path, value: t.List[t.Any]) -> None:
         """Change a list item by item: each that stays keeps its lines, and so does one that moves."""
         node, column = t.cast(Node, self.at(path)), self.column((*path, 0))
-        spans = [self.span((*path, number)) for number in range(len(node.value))]
-        lines = [[self.line(no) for no in range(span.start, span.stop)] for span in spans]
-        gaps = [[self.line(no) for no in range(span.stop, span.limit)] for span in spans]
+        starts = [item.line - 1 for item in node.value]
+        limits = [*starts[1:], self.span(path).stop]
+        stops = list(map(self._stop, starts, limits))
+        lines = [[self.line(no) for no in range(start, stop)] for start, stop in zip(starts, stops)]
+        gaps = [[self.line(no) for no in range(stop, limit)] for stop, limit in zip(stops, limits)]
         old, new = [identity(plain(item)) for item in node.value], [identity(item) for item in value]
         known = dict(zip(old, lines))
         written: t.List[str] = []
@@ -248,7 +250,7 @@ class Editor:
                 written += known.get(new[number]) or block([value[number]], column)
             for number in range(begin, end):
                 written += gaps[number]
-        self.splice(spans[0].start, spans[-1].stop, written)
+        self.splice(starts[0], stops[-1], written)
 
 
 def _has_content(line: str) -> bool:

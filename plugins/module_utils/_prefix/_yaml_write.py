@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import typing as t
 
@@ -19,8 +20,8 @@ _PLAIN = re.compile(r"(?:[A-Za-z_/$]|~/)(?:[\w./:@+=$~%&;*()!^-]|(?<=[^ :]) (?=[
 # What YAML 1.1 takes for a boolean or null; "=" and "<<" do not match the pattern above.
 _WORDS = frozenset("true false yes no on off y n null".split())
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
-# Printable for every reader; other line breaks, marks of byte order and lone surrogates are not.
-_UNSAFE = re.compile("[^ -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+# conda of some versions reads with the encoding of the locale, which may be ASCII.
+_UNSAFE = re.compile("[^ -~]")
 
 
 class Unwritable(ValueError):
@@ -37,7 +38,7 @@ def scalar(value: t.Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (int, float)):
-        if value != value or value in (float("inf"), float("-inf")):
+        if isinstance(value, float) and not math.isfinite(value):
             raise Unwritable("a number that is none")
         return repr(value)
     if not isinstance(value, str):

@@ -24,7 +24,8 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # An access control list and the label of SELinux must come along; what else there is may.
-_NEEDED = ("system.posix_acl_access", "security.selinux")
+_ACCESS_CONTROL = "system.posix_acl_access"
+_NEEDED = (_ACCESS_CONTROL, "security.selinux")
 
 
 class Unfit(Exception):
@@ -153,6 +154,9 @@ def _resemble(folder: int, name: str, descriptor: int, status: os.stat_result) -
         wanted, there = attributes_of(reading), attributes_of(descriptor)
     finally:
         os.close(reading)
+    if _ACCESS_CONTROL in there and _ACCESS_CONTROL not in wanted:  # what the directory gives to new files
+        os.removexattr(descriptor, _ACCESS_CONTROL)
+        os.fchmod(descriptor, stat.S_IMODE(status.st_mode))
     for attribute, value in wanted.items():
         if there.get(attribute) == value:
             continue

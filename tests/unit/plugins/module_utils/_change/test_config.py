@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import struct
 import tempfile
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._journal im
 from ansible_collections.labfleet.conda.plugins.module_utils._system._durable import private_folder
 from ansible_collections.labfleet.conda.plugins.module_utils._system._exchange import Unfit, exchange, find_file
 from ansible_collections.labfleet.conda.plugins.module_utils._system._lock import PrefixLock
+from ansible_collections.labfleet.conda.plugins.module_utils._system._worker import run_as
 
 IS_ROOT = os.geteuid() == 0
 NOBODY = 65534
@@ -113,6 +115,31 @@ def test_attributes_are_kept(host):
     assert os.getxattr(str(host.file), "user.note") == b"ours"
 
 
+# user::rwx user:65534:rwx group::r-x mask::rwx other::r-x, as linux/posix_acl_xattr.h has it.
+OPEN_TO_NOBODY = struct.pack(
+    "<I" + "HHI" * 5, 2, 1, 7, 2**32 - 1, 2, 7, NOBODY, 4, 5, 2**32 - 1, 16, 7, 2**32 - 1, 32, 5, 2**32 - 1
+)
+
+
+@pytest.mark.skipif(not hasattr(os, "setxattr"), reason="no extended attributes here")
+def test_access_control_is_what_it_was(host):
+    """Neither lost, nor taken from what the directory gives to new files."""
+    host.file.write_text("offline: false\n")
+    host.file.chmod(0o640)
+    try:
+        os.setxattr(str(host.prefix), "system.posix_acl_default", OPEN_TO_NOBODY)
+    except OSError as error:
+        pytest.skip(str(error))
+    host.config(settings={"offline": True})
+    assert "system.posix_acl_access" not in os.listxattr(str(host.file))
+    assert stat.S_IMODE(host.file.stat().st_mode) == 0o640
+    os.setxattr(str(host.file), "system.posix_acl_access", OPEN_TO_NOBODY)
+    mode = host.file.stat().st_mode
+    host.config(settings={"offline": False})
+    assert os.getxattr(str(host.file), "system.posix_acl_access") == OPEN_TO_NOBODY
+    assert host.file.stat().st_mode == mode
+
+
 def plant_link(path):
     (path.parent / "other").write_text("offline: false\n")
     path.symlink_to("other")
@@ -143,7 +170,7 @@ def test_what_is_no_good_file_is_refused_in_one_sentence(host, plant, said, chec
         host.config(check=check, settings={"offline": True})
     assert str(caught.value).startswith(str(host.file))
     assert os.lstat(str(host.file)) == before
-    assert sorted(set(os.listdir(str(host.prefix))) - {".labfleet-conda"}) == names
+    assert sorted(os.listdir(str(host.prefix))) == names
     assert host.records() == []
 
 
@@ -344,6 +371,23 @@ class TestAsRoot:
         os.chown(str(host.file), NOBODY, NOBODY)
         host.config(settings={"offline": True})
         assert (host.file.stat().st_uid, host.file.stat().st_gid) == (NOBODY, NOBODY)
+
+    def test_who_is_not_the_owner_can_see_that_nothing_is_to_do(self, reachable):
+        host = Host(reachable)
+        host.file.write_text("offline: true\n")
+        for path in (host.prefix, host.prefix / "conda-meta", host.file):
+            path.chmod(0o755)
+
+        def look(value):
+            try:
+                return host.config(check=True, settings={"offline": value})["changed"]
+            except Refused as error:
+                return str(error)
+
+        assert run_as(NOBODY, NOBODY, None, lambda: look(True)) is False
+        assert "run the task with become: true and become_user: root" in run_as(
+            NOBODY, NOBODY, None, lambda: look(False)
+        )
 
     def test_a_link_of_a_user_leads_nowhere(self, theirs, reachable):
         target = reachable / "roots"

@@ -48,10 +48,9 @@ def test_text_has_quotes_where_it_needs_them():
         "a #b",
         "x:",
         "it's",
-        "é",
     ):
         assert scalar(text)[0] == "'"
-    assert scalar("a\nb\x07\u2028") == '"a\\nb\\x07\\u2028"'
+    assert scalar("é\nb\x07\u2028") == '"\\xe9\\nb\\x07\\u2028"'
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "\udc80", {}, []])
