@@ -24,6 +24,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._cache_plan
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._cache_contents import (
     ARCHIVE,
+    INDEX,
     PACKAGE,
     Count,
     Item,
@@ -130,6 +131,12 @@ class Gathering:
     def _ask_hard_links(self, top: Directory) -> None:
         for candidate in self._open():
             count: Count = count_item(top, candidate.item, self._note)
+            if candidate.item.kind == INDEX:  # its files go, the directory stays
+                taken = candidate.item.status.st_blocks * 512
+                count = count._replace(alone_bytes=count.alone_bytes - taken, alone_inodes=count.alone_inodes - 1)
+                if count.alone_inodes == 0 and not count.links:
+                    del self._found[candidate.item.name]
+                    continue
             self._found[candidate.item.name] = candidate._replace(count=count)
             if not count.complete:
                 self._keep(candidate.item.name, UNSEEN)

@@ -55,6 +55,10 @@ class Item(t.NamedTuple):
     status: os.stat_result
 
     @property
+    def is_folder(self) -> bool:
+        return stat.S_ISDIR(self.status.st_mode)
+
+    @property
     def package(self) -> str:
         """The path below the cache at which the package is, or would be, unpacked."""
         ending = next((ending for ending in ARCHIVES if self.name.endswith(ending)), "")
@@ -243,7 +247,7 @@ def count_item(top: Directory, item: Item, note: _Note) -> Count:
     """Count one thing in a cache; links are counted and not followed, and no other file system is entered."""
     counter = _Counter(top.status().st_dev, note)
     counter.add(item.status)
-    if stat.S_ISDIR(item.status.st_mode) and item.kind != _CHANNEL:
+    if item.is_folder and item.kind != _CHANNEL:
         counter.enter(top, item.name, "", 1, item.kind == PACKAGE)
     return counter.count()
 
