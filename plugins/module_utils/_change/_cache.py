@@ -12,8 +12,10 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._cache_clean import ACTION as CLEAN
-from ansible_collections.labfleet.conda.plugins.module_utils._change._cache_clean import clean
+from ansible_collections.labfleet.conda.plugins.module_utils._change._cache_clean import clean, finish_clean
 from ansible_collections.labfleet.conda.plugins.module_utils._change._cache_gather import Gathering, Question
+from ansible_collections.labfleet.conda.plugins.module_utils._change._cache_move import ACTION as MOVE
+from ansible_collections.labfleet.conda.plugins.module_utils._change._cache_move import finish_move, move, plan_move
 from ansible_collections.labfleet.conda.plugins.module_utils._change._cache_place import (
     CachePlace,
     caches_of,
@@ -25,8 +27,18 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._cache_sess
     Waiting,
     with_cache,
 )
+from ansible_collections.labfleet.conda.plugins.module_utils._change._cache_split import ACTION as SPLIT_ACTION
+from ansible_collections.labfleet.conda.plugins.module_utils._change._cache_split import (
+    finish_split,
+    plan_split,
+    refuse_without_own,
+    settings_for,
+    split,
+    told_of,
+)
 from ansible_collections.labfleet.conda.plugins.module_utils._change._conclude import write_down
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import ChangeError, Failed, Refused
+from ansible_collections.labfleet.conda.plugins.module_utils._change._journal import Journal
 from ansible_collections.labfleet.conda.plugins.module_utils._change._options import refuse_options
 from ansible_collections.labfleet.conda.plugins.module_utils._change._store import STATE
 from ansible_collections.labfleet.conda.plugins.module_utils._change._told import told
@@ -36,6 +48,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._discover._cache_co
     LEFTOVER,
     PACKAGE,
     contents,
+    freed,
     taken_by,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._cache_uses import CacheUses
@@ -44,10 +57,12 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._clock impo
 from ansible_collections.labfleet.conda.plugins.module_utils._system._files import is_there
 from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import clean as cleaned
 from ansible_collections.labfleet.conda.plugins.module_utils._system._root import Root
+from ansible_collections.labfleet.conda.plugins.module_utils._system._tree_copy import unwritable
 from ansible_collections.labfleet.conda.plugins.module_utils._system._worker import WorkerDied, run_as
 
 REPORTED, CLEANED, MOVED, SPLIT = "reported", "cleaned", "moved", "split"
 _KINDS = {"archives": ARCHIVE, "packages": PACKAGE, "leftovers": LEFTOVER, "index_cache": INDEX}
+_FINISH = {CLEAN: finish_clean, MOVE: finish_move, SPLIT_ACTION: finish_split}
 _MAX_UNSEEN = 20
 _Map = t.Dict[str, t.Any]
 _Note = t.Callable[[str], None]
@@ -67,7 +82,11 @@ def cache(options: t.Mapping[str, t.Any], *, check: bool, note: _Note) -> _Map:
     task = _Task(options, root, check, note)
     result: _Map = {"changed": False, "state": options["state"], "outcome": "unchanged", "caches": []}
     result.update(won={"bytes": 0, "inodes": 0}, recovered=None, warnings=[])
-    for place in caches_of(options, root):
+    places = caches_of(options, root)
+    if options["state"] in (MOVED, SPLIT) and len(places) > 1:
+        text = "%s has several package caches (%s): name one of them by path."
+        raise Refused(text % (options["prefix"], ", ".join(place.path for place in places)))
+    for place in places:
         task.work_on(place, result)
     return result
 
@@ -111,7 +130,14 @@ class _Task:
         state = self.options["state"]
         if state != REPORTED:
             refuse_unless_owner(place, self.root)
-        {REPORTED: self._report, CLEANED: self._clean}[state](place, result)
+        entry = _entry(place)
+        result["caches"].append(entry)
+        pending = state != REPORTED and is_there("%s/%s/journal.json" % (place.path, STATE))
+        if pending and self.check:
+            text = "An interrupted change of %s is to be finished first; a run without check mode does so."
+            result.update(changed=True, message=text % place.path)
+        do = {REPORTED: self._report, CLEANED: self._clean, MOVED: self._move, SPLIT: self._split}[state]
+        do(place, entry, result, pending)
 
     def _plan(self, place: CachePlace, entry: _Map, *, size: t.Optional[int]) -> CachePlan:
         options = self.options
@@ -141,52 +167,85 @@ class _Task:
         if found is None:
             raise Refused("%s vanished while it was looked at: run the task again." % place.path)
         entry.update(bytes=found.bytes, inodes=found.inodes, complete=found.complete)
-        entry["own_bytes"] = found.own_bytes
+        entry["own_bytes"], entry["own_inodes"] = freed([count for _item, count in found.items])
         for name, kind in _KINDS.items():
             size, inodes = taken_by(found.items, kind)
             number = sum(item.kind == kind for item, _count in found.items)
             entry[name] = {"count": number, "bytes": size, "inodes": inodes}
         return found.bytes
 
-    def _report(self, place: CachePlace, result: _Map) -> None:
-        entry = _entry(place)
+    def _report(self, place: CachePlace, entry: _Map, _result: _Map, _pending: bool) -> None:
         size = self._measure(place, entry)
         plan = self._plan(place, entry, size=size)
         entry["removable"] = [item.as_dict() for item in plan.remove]
         entry["reclaimable"] = dict(zip(("bytes", "inodes"), plan.freed))
-        result["caches"].append(entry)
 
-    def _clean(self, place: CachePlace, result: _Map) -> None:
-        entry = _entry(place)
-        result["caches"].append(entry)
-        pending = is_there("%s/%s/journal.json" % (place.path, STATE))
+    def _clean(self, place: CachePlace, entry: _Map, result: _Map, pending: bool) -> None:
         size = self._measure(place, entry) if self.options["keep_bytes"] is not None else None
         plan = self._plan(place, entry, size=size)
         _tell(entry, plan, result)
-        if pending and self.check:
-            result.update(changed=True, message="An interrupted change of %s is to be finished first." % place.path)
-        if not plan.remove and not pending:
-            return
-        if self.check:
+        if self.check and plan.remove:
             result.update(changed=True, outcome="planned")
+        if self.check or not (plan.remove or pending):
             return
         answer = self._as_owner(place, lambda session: clean(session, plan, self.note), what="cleans", action=CLEAN)
-        self._conclude(place, answer, result, action=CLEAN)
         removed = set(answer["result"].get("removed", ()))
         done = CachePlan([item for item in plan.remove if item.item.name in removed], plan.stay, plan.goal_met)
         _tell(entry, done, result)
         entry["not_removed"] = answer["result"].get("not_removed", {})
+        self._conclude(place, answer, result, action=CLEAN)
 
-    def _as_owner(
-        self, place: CachePlace, work: t.Callable[[CacheSession], _Map], *, what: str, action: str
-    ) -> _Map:
+    def _move(self, place: CachePlace, entry: _Map, result: _Map, pending: bool) -> None:
+        size = self._measure(place, entry)
+        if pending and not self.check:  # it decides where the cache is now
+            answer = self._as_owner(place, lambda session: {}, what="finishes a move", action=MOVE)
+            self._conclude(place, answer, result, action=MOVE)
+        plan = plan_move(place, self.options["to"], self.root, size=size, reserve=self.options["reserve"])
+        if plan is None:
+            return
+        entry.update(to=plan.new, link=plan.old)
+        result["diff"] = {"before": plan.old + "\n", "after": plan.new + "\n"}
+        closed = run_as(place.uid, place.gid, place.owner, lambda: unwritable(plan.parents))
+        if closed:
+            text = "%s cannot be moved to %s: its owner %s may not write to %s. Let it be a directory of that user."
+            raise Refused(text % (plan.old, plan.new, place.owner_name, closed[0]), result)
+        won = {"bytes": entry["own_bytes"], "inodes": entry["own_inodes"]}
+        if self.check:
+            result.update(changed=True, outcome="planned", won=won)
+            return
+        answer = self._as_owner(place, lambda session: move(session, plan, self.note), what="moves", action=MOVE)
+        if answer["error"] is None and answer["result"].get("changed") is True:
+            place = place._replace(path=plan.new)
+            entry["path"], result["won"] = plan.new, won
+        self._conclude(place, answer, result, action=MOVE)
+
+    def _split(self, place: CachePlace, entry: _Map, result: _Map, pending: bool) -> None:
+        plan = plan_split(place, self.host.look(place), self.root)
+        entry.update(told_of(plan.found, self.root.identities), condarc=settings_for(place), without=plan.without)
+        if plan.found.is_closed and not plan.without and not pending:
+            return
+        refuse_without_own(place, plan, result)
+        lines = ["%s: %d writable by others, %d of others\n" % (place.path, plan.found.open, len(plan.found.foreign))]
+        result["diff"] = {"before": "".join(lines), "after": "%s: writable by its owner alone\n" % place.path}
+        if self.check:
+            result.update(changed=True, outcome="planned")
+            return
+        answer = self._as_owner(place, lambda session: split(session, self.note), what="splits", action=SPLIT_ACTION)
+        self._conclude(place, answer, result, action=SPLIT_ACTION)
+
+    def _as_owner(self, place: CachePlace, work: t.Callable[[CacheSession], _Map], *, what: str, action: str) -> _Map:
         """Let the owner of a cache do a piece of work; nothing of the answer is trusted further than the owner is."""
         options = self.options
         waiting = Waiting(options["busy"], options["busy_seconds"], self.host.spared(place))
 
+        def begin(session: CacheSession) -> _Map:
+            recovered = session.take_up(lambda journal: _finish(session, journal))
+            found = {} if recovered is None else {"recovered": recovered, "changed": True}
+            return dict(found, **work(session))
+
         def run() -> _Map:
             seconds = options["lock_seconds"]
-            return t.cast(_Map, cleaned(with_cache(place, work, what=what, lock_seconds=seconds, waiting=waiting)))
+            return t.cast(_Map, cleaned(with_cache(place, begin, what=what, lock_seconds=seconds, waiting=waiting)))
 
         try:
             return told(run_as(place.uid, place.gid, place.owner, run), place.path, action)
@@ -221,6 +280,14 @@ class _Task:
             raise (Refused if error["kind"] == "refused" else Failed)(error["message"], result)
 
 
+def _finish(session: CacheSession, journal: Journal) -> t.Optional[_Map]:
+    finish = _FINISH.get(str(journal.record.get("action")))
+    if finish is None:
+        text = "The journal in %s/%s is of a change that this version does not know. Nothing was changed."
+        raise Refused(text % (session.place.path, STATE))
+    return t.cast(t.Callable[[CacheSession, Journal], t.Optional[_Map]], finish)(session, journal)
+
+
 def _entry(place: CachePlace) -> _Map:
     return {"path": place.path, "owner": place.owner_name, "mode": "%04o" % place.mode, "shared": not place.closed}
 
@@ -232,7 +299,7 @@ def _tell(entry: _Map, plan: CachePlan, result: _Map) -> None:
     entry["won"] = dict(zip(("bytes", "inodes"), plan.freed))
     for key in ("bytes", "inodes"):
         result["won"][key] += entry["won"][key] - before[key]
-    paths = ["%s/%s\n" % (item["path"], name["name"]) for item in result["caches"] for name in item["removed"]]
+    paths = ["%s/%s\n" % (item["path"], name["name"]) for item in result["caches"] for name in item.get("removed", ())]
     result["diff"] = {"before": "".join(paths), "after": "", "before_header": "removed", "after_header": "removed"}
 
 

@@ -35,12 +35,8 @@ def clean(session: CacheSession, plan: CachePlan, note: t.Callable[[str], None])
 
     :raises CacheBusy: a conda or mamba is at work, or has begun meanwhile; nothing is removed then.
     """
-    result: _Map = {}
-    recovered = session.take_up(lambda journal: finish_clean(session, journal))
-    if recovered is not None:
-        result.update(recovered=recovered, changed=True)
     if not plan.remove:
-        return result
+        return {}
     session.wait()
     name = identifier()
     try:
@@ -48,7 +44,7 @@ def clean(session: CacheSession, plan: CachePlan, note: t.Callable[[str], None])
             session.own_locks = (lock.name,)
             note("removes %d things from %s" % (len(plan.remove), session.place.path))
             session.write(APPLY, name, [item.item.name for item in plan.remove], _record(session.place.path, []))
-            return dict(result, **_removed(session, plan, name))
+            return _removed(session, plan, name)
     except BlockingIOError as error:
         raise session.busy([], [str(error.filename)]) from error
 
@@ -67,7 +63,7 @@ def _removed(session: CacheSession, plan: CachePlan, change: str) -> _Map:
         if uses or locks:
             session.forget()
             raise session.busy(uses, locks)
-        kept.update({name: MEANWHILE for name in linked})
+        kept.update(dict.fromkeys(linked, MEANWHILE))
         gone += [item for item in folders if item.item.name not in kept]
         for item in plan.remove:
             if item in folders:

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""The work on one package cache, by its owner and under its lock: nobody else at work, and what was cut off finished."""
+"""The work on one package cache, by its owner and under its lock, when nobody else is at work in it."""
 
 from __future__ import annotations
 
@@ -158,7 +158,11 @@ def with_cache(
             return {"result": work(session), "records": records, "error": None}
     except CacheBusy as busy:
         if busy.skip:
-            return {"result": dict(busy.result, outcome="deferred", message=str(busy)), "records": records, "error": None}
+            return {
+                "result": dict(busy.result, outcome="deferred", message=str(busy)),
+                "records": records,
+                "error": None,
+            }
         return {"result": busy.result, "records": records, "error": {"kind": "refused", "message": str(busy)}}
     except ChangeError as error:
         kind = "refused" if isinstance(error, Refused) else "failed"

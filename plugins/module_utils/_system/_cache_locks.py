@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -96,10 +97,8 @@ class MambaLock:
 
     def __exit__(self, *unused: t.Any) -> None:
         if self._made:
-            try:
+            with contextlib.suppress(OSError):
                 os.unlink(self.name, dir_fd=self._cache)
-            except OSError:
-                pass
         if self._descriptor >= 0:
             os.close(self._descriptor)
 
