@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Reports, cleans, moves and splits package caches: the module conda_cache, which documents the options and the result."""
+"""Reports, cleans, moves and splits package caches: the module conda_cache, which documents options and result."""
 
 from __future__ import annotations
 
@@ -221,12 +221,14 @@ class _Task:
 
     def _split(self, place: CachePlace, entry: _Map, result: _Map, pending: bool) -> None:
         plan = plan_split(place, self.host.look(place), self.root)
-        entry.update(told_of(plan.found, self.root.identities), condarc=settings_for(place), without=plan.without)
+        entry.update(told_of(plan.found, self.root.identities), without=plan.without)
+        entry["condarc"] = settings_for(place) if plan.without else None
         if plan.found.is_closed and not plan.without and not pending:
             return
         refuse_without_own(place, plan, result)
-        lines = ["%s: %d writable by others, %d of others\n" % (place.path, plan.found.open, len(plan.found.foreign))]
-        result["diff"] = {"before": "".join(lines), "after": "%s: writable by its owner alone\n" % place.path}
+        counts = (place.path, plan.found.open, sum(plan.found.foreign.values()))
+        lines = ("%s: others can write to %d things, and own %d\n" % counts, "%s: only its owner can\n" % place.path)
+        result["diff"] = {"before": lines[0], "after": lines[1]}
         if self.check:
             result.update(changed=True, outcome="planned")
             return

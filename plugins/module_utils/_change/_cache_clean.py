@@ -50,7 +50,6 @@ def clean(session: CacheSession, plan: CachePlan, note: t.Callable[[str], None])
 
 
 def _removed(session: CacheSession, plan: CachePlan, change: str) -> _Map:
-    gone: t.List[Candidate] = []
     kept: t.Dict[str, str] = {}
     with Trash(session.folder, session.state) as trash:
         folders = [item for item in plan.remove if item.item.is_folder and item.item.kind != INDEX]
@@ -64,14 +63,12 @@ def _removed(session: CacheSession, plan: CachePlan, change: str) -> _Map:
             session.forget()
             raise session.busy(uses, locks)
         kept.update(dict.fromkeys(linked, MEANWHILE))
-        gone += [item for item in folders if item.item.name not in kept]
         for item in plan.remove:
-            if item in folders:
-                continue
-            why = _tried(lambda item=item: _delete(session, trash, item))  # type: ignore[misc]
-            kept.update({item.item.name: why} if why else {})
-            gone += [] if why else [item]
+            if item not in folders:
+                why = _tried(lambda item=item: _delete(session, trash, item))  # type: ignore[misc]
+                kept.update({item.item.name: why} if why else {})
         trash.empty()
+    gone = [item for item in plan.remove if item.item.name not in kept]
     record = dict(_record(session.place.path, gone), outcome=COMMITTED)
     record["message"] += " (%s)" % change
     session.done(change, record)

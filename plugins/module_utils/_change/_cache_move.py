@@ -14,7 +14,10 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.labfleet.conda.plugins.module_utils._change._cache_place import CachePlace
+from ansible_collections.labfleet.conda.plugins.module_utils._change._cache_place import (
+    CachePlace,
+    refuse_exchangers,
+)
 from ansible_collections.labfleet.conda.plugins.module_utils._change._cache_session import CacheSession
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import ChangeError, Failed, Refused
 from ansible_collections.labfleet.conda.plugins.module_utils._change._journal import (
@@ -99,6 +102,7 @@ def plan_move(place: CachePlace, to: str, root: Root, *, size: int, reserve: int
     if device == place.device:
         text = "%s and %s lie on the same file system, so that nothing would be won: name a place on another one."
         raise Refused(text % (place.path, new))
+    refuse_exchangers(root, place, new)
     free = free_space(new if there == EMPTY else _parent(new))[0]
     if free < size + reserve:
         text = "There is too little room for %s at %s: %.1f MB are free, %.1f MB are needed and %.1f MB must stay free."

@@ -115,14 +115,24 @@ def refuse_unless_owner(place: CachePlace, root: Root) -> None:
     if me != place.uid and place.owner is None:
         text = "%s belongs to the user number %d, which no user of this host has: give it an owner first."
         raise Refused(text % (place.path, place.uid))
-    above = place.path if place.uid == _ROOT else "/"
+    if place.uid == _ROOT:
+        refuse_exchangers(root, place, place.path)
+
+
+def refuse_exchangers(root: Root, place: CachePlace, path: str) -> None:
+    """Refuse a path at which others than the owner of a cache could put something else, by a directory above it.
+
+    :raises Refused: somebody could.
+    """
+    above = path
     while above != "/":
         above = above.rpartition("/")[0] or "/"
         with root.directory(above) as directory:
             who = exchangers(directory)
-        if who.users or who.everybody:
-            text = "%s belongs to root, but %s could exchange it, by the directory %s: give that to root first."
-            raise Refused(text % (place.path, ", ".join(sorted(who.users)) or "everybody", above))
+        users = sorted(who.users - {place.owner_name, "root"})
+        if users or who.everybody:
+            text = "%s is no safe place for the cache of %s: %s could exchange it, by the directory %s."
+            raise Refused(text % (path, place.owner_name, ", ".join(users) or "everybody", above))
 
 
-__all__ = ("CachePlace", "cache_at", "caches_of", "refuse_unless_owner")
+__all__ = ("CachePlace", "cache_at", "caches_of", "refuse_exchangers", "refuse_unless_owner")

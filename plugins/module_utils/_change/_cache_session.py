@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import typing as t
 
@@ -24,7 +25,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._journal im
 from ansible_collections.labfleet.conda.plugins.module_utils._change._preflight import SKIP, WAIT
 from ansible_collections.labfleet.conda.plugins.module_utils._change._store import STATE, SnapshotError, open_state
 from ansible_collections.labfleet.conda.plugins.module_utils._change._transaction import RECOVERED
-from ansible_collections.labfleet.conda.plugins.module_utils._system._cache_locks import held_locks
+from ansible_collections.labfleet.conda.plugins.module_utils._system._cache_locks import MambaLock, held_locks
 from ansible_collections.labfleet.conda.plugins.module_utils._system._durable import close, sync_file_system
 from ansible_collections.labfleet.conda.plugins.module_utils._system._lock import Locked, PrefixLock
 from ansible_collections.labfleet.conda.plugins.module_utils._system._users_of import Use, managers_at_work
@@ -131,6 +132,8 @@ class CacheSession:
         if journal.phase == DONE:
             self.records.append(dict(journal.record, again=True))
             return None
+        with contextlib.suppress(BlockingIOError), MambaLock(self.folder, self.place.path):
+            pass  # the one that was held when the run was cut off goes
         record = finish(journal)
         if record is None:
             self.forget()

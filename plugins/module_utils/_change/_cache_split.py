@@ -96,7 +96,7 @@ def _is_own(path: str, configuration: Configuration, place: CachePlace) -> bool:
 
 def settings_for(place: CachePlace) -> _Map:
     """What the condarc for everybody is to say."""
-    return {"path": SYSTEM_CONDARC, "settings": {"pkgs_dirs": [OWN_CACHE, place.path]}}
+    return {"path": SYSTEM_CONDARC, "settings": {"pkgs_dirs": [OWN_CACHE, place.given]}}
 
 
 def refuse_without_own(place: CachePlace, plan: SplitPlan, result: _Map) -> None:
@@ -109,7 +109,7 @@ def refuse_without_own(place: CachePlace, plan: SplitPlan, result: _Map) -> None
             "The users of %s would have no cache that they can write to: write pkgs_dirs: [%s, %s] to %s first, and run"
             " the task again."
         )
-        raise Refused(text % (", ".join(plan.without), OWN_CACHE, place.path, SYSTEM_CONDARC), result)
+        raise Refused(text % (", ".join(plan.without), OWN_CACHE, place.given, SYSTEM_CONDARC), result)
 
 
 def split(session: CacheSession, note: t.Callable[[str], None]) -> _Map:

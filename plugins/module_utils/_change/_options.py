@@ -15,7 +15,7 @@ import typing as t
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import Refused
 from ansible_collections.labfleet.conda.plugins.module_utils._change._told import one_line
 
-_PATHS = ("prefix", "environment", "ledger")
+_PATHS = ("prefix", "environment", "path", "to", "ledger")
 # What can befall any code that reads files: it is told, not shown as a traceback.
 UNFORESEEN = (OSError, MemoryError, UnicodeError, RecursionError)
 

@@ -141,12 +141,14 @@ class CacheUses:
         return found
 
     def under_change(self) -> t.Set[str]:
-        """The packages (as NAME-VERSION-BUILD) of changes that were interrupted, which their recovery asks for."""
+        """The packages (as NAME-VERSION-BUILD) of interrupted changes whose recovery asks the cache for them."""
         found: t.Set[str] = set()
         for environment in self.environments:
             try:
-                packages = json.loads(self._file(environment, _JOURNAL).decode("utf-8") or "{}").get("packages", ())
-                found.update(name for name in packages if isinstance(name, str))
+                journal = json.loads(self._file(environment, _JOURNAL).decode("utf-8") or "{}")
+                caches = [str(path) for path in journal.get("caches", ())]
+                if not caches or any(self._relation(path) != ".." for path in caches):
+                    found.update(str(name) for name in journal.get("packages", ()))
             except (ValueError, AttributeError, TypeError, RecursionError):
                 self.unseen[environment.prefix + "/" + _JOURNAL] = "it is no journal"
         return found

@@ -96,7 +96,8 @@ class MambaLock:
         return self
 
     def __exit__(self, *unused: t.Any) -> None:
-        if self._made:
+        # mamba writes its number into its own: an empty one was left by a run of ours that was cut off.
+        if self._made or (self._descriptor >= 0 and os.fstat(self._descriptor).st_size == 0):
             with contextlib.suppress(OSError):
                 os.unlink(self.name, dir_fd=self._cache)
         if self._descriptor >= 0:
