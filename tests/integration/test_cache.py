@@ -16,7 +16,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from integration.updating import Update, let_others_pass
+from integration.updating import Update, kill_tree, let_others_pass
 from lab import LabUnavailable, channel
 from lab.base import Base, copy_of, make_base
 
@@ -65,10 +65,8 @@ class Cached:
             command = [str(prefix / "bin" / "python"), "-c", "import six, ssl; print(six.__version__)"]
             done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
             found += [f"{name}: {done.stderr}"] if done.returncode else []
-        for arguments in (("list", "-n", "copied"), ("list", "-n", "root"), ("info",)):
-            done = self.base.conda(*arguments)
-            found += [done.stderr] if done.returncode else []
-        return found
+        done = self.base.conda("list", "-n", "copied")
+        return found + ([done.stderr] if done.returncode else [])
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +136,6 @@ def test_conda_clean_breaks_what_we_do_not(cached: Cached) -> None:
     """The trap is a real one: conda removes what the environment with symbolic links needs."""
     shutil.rmtree(cached.base.path / "envs" / "work")
     cached.run()
-    cached.conda("list", "-n", "copied")
     assert os.path.exists(cached.base.path / "envs" / "soft" / "bin" / "python")
     for record in (cached.base.path / "envs" / "soft" / "conda-meta").glob("*.json"):
         record.unlink()  # the links tell all the same
@@ -153,10 +150,8 @@ def test_age_and_size_of_a_real_cache(cached: Cached) -> None:
     old = time.time() - 40 * 86400
     for path in (cached.pkgs / "click-7.0-py36_0.tar.bz2", cached.pkgs / "xz-5.4.1-0.tar.bz2"):
         os.utime(path, (old, old))
-    history = cached.base.path / "envs" / "work" / "conda-meta" / "history"
-    history.write_text(re.sub(r"==> \S+", "==> 2020-01-01", history.read_text()))
-    soft = cached.base.path / "envs" / "soft" / "conda-meta" / "history"
-    soft.write_text(re.sub(r"==> \S+", "==> 2020-01-01", soft.read_text()))
+    for history in (*cached.base.path.glob("envs/*/conda-meta/history"), cached.base.path / "conda-meta" / "history"):
+        history.write_text(re.sub(r"==> \S+", "==> 2020-01-01", history.read_text()))
     assert removed(cached.run(check=True, keep_days=30)) == ["click-7.0-py36_0.tar.bz2", "xz-5.4.1-0.tar.bz2"]
     size = cached.run(state="reported")["caches"][0]["bytes"]
     result = cached.run(keep_bytes=size - 1)
@@ -164,7 +159,7 @@ def test_age_and_size_of_a_real_cache(cached: Cached) -> None:
     assert cached.run(state="reported")["caches"][0]["bytes"] <= size - 1 + 8192
 
 
-@pytest.mark.parametrize("seconds", [0.0, 0.002, 0.005, 0.01, 0.02, 0.04])
+@pytest.mark.parametrize("seconds", [0.0, 0.005, 0.02])
 def test_killed_at_any_instant_conda_can_use_the_cache(cached: Cached, seconds: float) -> None:
     given = {"prefix": None, "path": str(cached.pkgs), "state": "cleaned", "busy_seconds": 120}
     run = Update(cached.base, "conda_cache", **given)
@@ -172,8 +167,7 @@ def test_killed_at_any_instant_conda_can_use_the_cache(cached: Cached, seconds: 
         if line.startswith("removes"):
             break
     time.sleep(seconds)  # at which instant, not for what
-    run.process.kill()
-    subprocess.run(["pkill", "-9", "-s", str(run.process.pid)], check=False)
+    kill_tree(run.process.pid)
     run.process.communicate()
     assert cached.broken() == []
     cached.conda("create", "-n", "again", "click=7", "six=1.11", "python=3.6")
@@ -227,7 +221,7 @@ def test_a_moved_cache_is_the_same_and_comes_back(cached: Cached, other: Path) -
     assert removed(cached.run(archives=False)) == ["click-7.0-py36_0"]
     back = cached.run(state="moved", to=str(cached.pkgs))
     assert back["outcome"] == "committed" and not cached.pkgs.is_symlink()
-    assert set(sums(cached.pkgs)) == {name for name in before if not name.startswith("click-7.0-py36_0/")}
+    assert set(sums(cached.pkgs)) == {name for name in before if name.split("/")[0] != "click-7.0-py36_0"}
     assert cached.broken() == []
     ledger = [json.loads(line) for line in cached.base.ledger.read_text().splitlines()]
     assert [record["action"] for record in ledger] == ["move", "clean", "move"]
@@ -249,8 +243,7 @@ def test_a_full_file_system_changes_nothing(cached: Cached, other: Path) -> None
     assert sums(cached.pkgs) == before and sorted(path.name for path in other.iterdir()) == ["filler"]
 
 
-@pytest.mark.parametrize("step", ["copies", "compares", "removes"])
-@pytest.mark.parametrize("seconds", [0.0, 0.05, 0.3])
+@pytest.mark.parametrize(("step", "seconds"), [("copies", 0.3), ("compares", 0.3), ("removes", 0.0), ("removes", 0.3)])
 @pytest.mark.parametrize("way", ["there", "back"])
 def test_a_move_killed_at_any_instant_leaves_one_whole_cache(
     cached: Cached, other: Path, step: str, seconds: float, way: str
@@ -265,8 +258,7 @@ def test_a_move_killed_at_any_instant_leaves_one_whole_cache(
         if line.startswith(step):
             break
     time.sleep(seconds)  # at which instant, not for what
-    run.process.kill()
-    subprocess.run(["pkill", "-9", "-s", str(run.process.pid)], check=False)
+    kill_tree(run.process.pid)
     run.process.communicate()
     assert sums(Path(os.path.realpath(cached.pkgs))) == before
     assert cached.broken() == []

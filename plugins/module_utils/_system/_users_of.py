@@ -23,6 +23,9 @@ _MANAGER = re.compile(r"^(?:conda|mamba|micromamba|pip[0-9.]*|uv|pixi|conda-env)
 # Of these the ones that have caches of conda's packages.
 _CACHE_USER = re.compile(r"^(?:conda|mamba|micromamba|conda-env)$")
 
+# What does nothing to a cache: C(conda run) lives as long as what it has started.
+_WAITS = re.compile(r"^(?:run|shell\..*|activate|deactivate)$")
+
 
 class Use(t.NamedTuple):
     """One process that uses a prefix.
@@ -78,7 +81,7 @@ def uses_of(prefix: str, *, apart: t.Iterable[str] = ()) -> Uses:
 def managers_at_work(
     uids: t.Optional[t.Container[int]], *, spared: t.Container[str] = (), variable: str = "CONDA_PKGS_DIRS"
 ) -> t.List[Use]:
-    """The processes of conda and mamba that can be working on a package cache now; C(conda run) only waits for another.
+    """The processes of conda and mamba that can be working on a package cache now.
 
     :param uids: the users who can reach the cache; None for all.
     :param spared: base prefixes whose conda has other caches, unless a variable of the process names some.
@@ -99,11 +102,17 @@ def managers_at_work(
         except OSError:
             continue
         name = _manager(words[0], words) if words[0] else None
-        if name is None or not _CACHE_USER.match(name) or "run" in words[1:4] or "shell.posix" in words[1:4]:
+        if name is None or not _CACHE_USER.match(name) or _WAITS.match(_command(words)):
             continue
         if _base_of(words) not in spared or variable in _variables(place):
             found.append(Use(pid, uid, on_one_line(name)[:_MAX_NAME], "manager"))
     return found
+
+
+def _command(words: t.Sequence[str]) -> str:
+    """What a command line tells conda to do: the first word after the program that is no option."""
+    after = 1 if _manager(words[0], ()) else 3 if words[1:2] == ["-m"] else 2
+    return next((word for word in words[after:] if not word.startswith("-")), "")
 
 
 def _is_elsewhere(place: str) -> bool:
