@@ -141,7 +141,7 @@ def test_conda_clean_breaks_what_we_do_not(cached: Cached) -> None:
         record.unlink()  # the links tell all the same
     kept = cached.run(check=True)["caches"][0]["kept"]
     assert kept["soft_linked"] >= 5
-    cached.conda("clean", "--packages")
+    assert cached.base.conda("clean", "-y", "--packages").returncode == 0
     assert not os.path.exists(cached.base.path / "envs" / "soft" / "bin" / "python")
 
 

@@ -40,6 +40,7 @@ class CacheUses:
         self._relations: t.Dict[str, t.Optional[str]] = {}
         self._used: t.Dict[str, str] = {}
         self._named: t.Dict[str, str] = {}
+        self._strangers: t.Set[str] = set()
         self.unseen: t.Dict[str, str] = {}
         if closed_to is None:
             self.unseen.update(look.report.unseen)
@@ -63,6 +64,7 @@ class CacheUses:
         if environment.records is None:
             self.unseen[environment.prefix] = "its records could not be listed"
             return
+        places: t.Set[t.Optional[str]] = set()
         unread = {record.file_name[: -len(".json")] for record in environment.records}
         for record in environment.details or ():
             name = "%s-%s-%s" % record[:3]
@@ -71,6 +73,7 @@ class CacheUses:
             for path in record.cached:
                 parent, _slash, last = path.rstrip("/").rpartition("/")
                 place = self._relation(parent)
+                places.add(place)
                 told = told or place is not None
                 if place is None:
                     self._named.setdefault(_bare(last), environment.prefix)
@@ -80,6 +83,8 @@ class CacheUses:
                 self._named.setdefault(name, environment.prefix)
         for name in unread:
             self._named.setdefault(name, environment.prefix)
+        if places == {".."}:
+            self._strangers.add(environment.prefix)
 
     def _relation(self, path: str) -> t.Optional[str]:
         """Where a directory lies: below the cache, C(..) for elsewhere; None where nobody knows, as it is gone."""
@@ -133,9 +138,14 @@ class CacheUses:
             self.unseen[environment.prefix] = "its files could not all be looked at in time"
 
     def last_named(self, packages: t.Container[str]) -> t.Dict[str, float]:
-        """When the histories of the environments last name some packages (as NAME-VERSION-BUILD)."""
+        """When the histories of environments last name some packages (as NAME-VERSION-BUILD).
+
+        Those do not count of which all packages come from other caches.
+        """
         found: t.Dict[str, float] = {}
         for environment in self.environments:
+            if environment.prefix in self._strangers:
+                continue
             for name, seconds in last_named(self._file(environment, "conda-meta/history"), packages).items():
                 found[name] = max(seconds, found.get(name, 0.0))
         return found

@@ -285,6 +285,9 @@ def test_what_was_used_lately_stays(place):
     day = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time.time() - 10 * DAY))
     place.environment("conda/envs/work", [], history="==> %s <==\n-defaults::%s\n" % (day, B))
     os.utime(place.pkgs + "/%s.tar.bz2" % C, (time.time() - DAY, time.time() - 100 * DAY))
+    other = os.path.dirname(place.write("other/pkgs/urls.txt", ""))
+    lately = time.strftime("==> %Y-%m-%d %H:%M:%S <==\n+{}\n".format(A))
+    place.environment("conda/envs/stranger", ["delta-1-0"], source=other, history=lately)
     result = place.run(keep_days=30)
     assert removed(result) == [A + ".tar.bz2", A]
     assert result["caches"][0]["kept"] == {"recent": 4}
