@@ -21,7 +21,7 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(CHECKOUT / "tests"), str(CHECKOUT / "build" / "collections")]
 
-from benchmark import audits, rollback, updates  # noqa: E402
+from benchmark import audits, config, rollback, updates  # noqa: E402
 from benchmark.shapes import Shape, build, real_conda_commands, real_conda_environment  # noqa: E402
 from gates import toolbox  # noqa: E402
 from lab import LabUnavailable, hosts  # noqa: E402
@@ -268,7 +268,20 @@ def safety() -> t.Iterator[Row]:
         yield Row(*texts, None)
 
 
+def desired() -> t.Iterator[Row]:
+    """What a desired state costs that is there already: no tool is started to see that."""
+    item = config.measured()
+    texts = ("three settings that hold already", f"{item.nothing * 1000:.1f} ms")
+    theirs = (f"one conda config --set {item.command * 1000:.0f} ms", f"{item.command / item.nothing:.0f} x faster")
+    yield Row(*texts, *theirs, "< 50 ms", item.nothing < 0.05)
+    texts = ("one of three settings changes, on disk and in the ledger", f"{item.change * 1000:.1f} ms")
+    ratio = f"{item.command / item.change:.0f} x faster"
+    yield Row(*texts, theirs[0], ratio, "< 200 ms", item.change < 0.2)
+    yield Row("loading the code of conda_config, from files", f"{item.loaded * 1000:.0f} ms", "", "", "", None)
+
+
 PARTS = {
+    "desired": desired,
     "update": safety,
     "own": own_work,
     "large": large,
