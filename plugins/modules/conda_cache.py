@@ -59,8 +59,8 @@ options:
         of the old one in one step, and the old one is removed. The old path stays valid in settings, in records and in
         environments with symbolic links, and hard links of environments are not touched. To undo it, move it back.
       - V(split) takes the right to write from all but the owner, on the cache and all that is in it. What others have
-        put there is given to the owner, as copies, which only root can do. Users whose settings name no cache in their
-        home would be left without one that they can write to, so this is refused until the C(condarc) names one.
+        put there is given to the owner, as copies, which only root can do. Where the settings of users name no cache in
+        their home, C(/etc/conda/condarc) is told to name one first, since conda stops without a cache to write to.
     type: str
     choices: [reported, cleaned, moved, split]
     default: reported
@@ -152,6 +152,7 @@ options:
     type: str
 seealso:
   - module: labfleet.conda.conda_audit
+  - module: labfleet.conda.conda_config
   - module: labfleet.conda.conda_info
   - module: labfleet.conda.conda_ledger
 """
@@ -331,7 +332,7 @@ caches:
     condarc:
       description: The file and the settings that give each user one; null where none is needed.
       type: dict
-      sample: {path: /etc/conda/condarc, settings: {pkgs_dirs: [~/.conda/pkgs, /opt/conda/pkgs]}}
+      sample: {path: /etc/conda/condarc, settings: {pkgs_dirs: [~/.conda/pkgs, /opt/conda/pkgs]}, changed: true}
 recovered:
   description: What was done about a change that an earlier run had left unfinished; null where there was none.
   returned: always

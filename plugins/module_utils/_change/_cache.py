@@ -30,9 +30,8 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._cache_sess
 from ansible_collections.labfleet.conda.plugins.module_utils._change._cache_split import ACTION as SPLIT_ACTION
 from ansible_collections.labfleet.conda.plugins.module_utils._change._cache_split import (
     finish_split,
+    give_own,
     plan_split,
-    refuse_without_own,
-    settings_for,
     split,
     told_of,
 )
@@ -222,10 +221,14 @@ class _Task:
     def _split(self, place: CachePlace, entry: _Map, result: _Map, pending: bool) -> None:
         plan = plan_split(place, self.host.look(place), self.root)
         entry.update(told_of(plan.found, self.root.identities), without=plan.without)
-        entry["condarc"] = settings_for(place) if plan.without else None
+        entry["condarc"] = None
         if plan.found.is_closed and not plan.without and not pending:
             return
-        refuse_without_own(place, plan, result)
+        try:
+            entry["condarc"] = give_own(place, plan, self.options, check=self.check)
+        except ChangeError as error:
+            raise type(error)(str(error), result) from error
+        result["changed"] = result["changed"] or bool(entry["condarc"] and entry["condarc"]["changed"])
         counts = (place.path, plan.found.open, sum(plan.found.foreign.values()))
         lines = ("%s: others can write to %d things, and own %d\n" % counts, "%s: only its owner can\n" % place.path)
         result["diff"] = {"before": lines[0], "after": lines[1]}

@@ -14,7 +14,7 @@ import typing as t
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import Refused
 from ansible_collections.labfleet.conda.plugins.module_utils._change._place import look_at
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._cache_contents import ARCHIVE, PACKAGE, items_of
-from ansible_collections.labfleet.conda.plugins.module_utils._system._access import exchangers
+from ansible_collections.labfleet.conda.plugins.module_utils._system._access import who_could_exchange
 from ansible_collections.labfleet.conda.plugins.module_utils._system._directory import Directory
 from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable
 from ansible_collections.labfleet.conda.plugins.module_utils._system._files import is_folder
@@ -124,15 +124,10 @@ def refuse_exchangers(root: Root, place: CachePlace, path: str) -> None:
 
     :raises Refused: somebody could.
     """
-    above = path
-    while above != "/":
-        above = above.rpartition("/")[0] or "/"
-        with root.directory(above) as directory:
-            who = exchangers(directory)
-        users = sorted(who.users - {place.owner_name, "root"})
-        if users or who.everybody:
-            text = "%s is no safe place for the cache of %s: %s could exchange it, by the directory %s."
-            raise Refused(text % (path, place.owner_name, ", ".join(users) or "everybody", above))
+    found = who_could_exchange(root, path, but=(place.owner_name,))
+    if found is not None:
+        text = "%s is no safe place for the cache of %s: %s could exchange it, by the directory %s."
+        raise Refused(text % (path, place.owner_name, *found))
 
 
 __all__ = ("CachePlace", "cache_at", "caches_of", "refuse_exchangers", "refuse_unless_owner")

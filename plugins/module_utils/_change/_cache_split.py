@@ -13,6 +13,7 @@ import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._cache_place import CachePlace
 from ansible_collections.labfleet.conda.plugins.module_utils._change._cache_session import CacheSession
+from ansible_collections.labfleet.conda.plugins.module_utils._change._config import configure
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import Failed, Refused
 from ansible_collections.labfleet.conda.plugins.module_utils._change._journal import APPLY, Journal
 from ansible_collections.labfleet.conda.plugins.module_utils._change._session import identifier
@@ -23,13 +24,14 @@ from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan imp
 from ansible_collections.labfleet.conda.plugins.module_utils._system._close_off import Openness, close_off, openness
 from ansible_collections.labfleet.conda.plugins.module_utils._system._durable import close
 from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable
+from ansible_collections.labfleet.conda.plugins.module_utils._system._processes import own_uid
 from ansible_collections.labfleet.conda.plugins.module_utils._system._root import Root
 from ansible_collections.labfleet.conda.plugins.module_utils._system._users import Identities
 from ansible_collections.labfleet.conda.plugins.module_utils._system._walk import open_folder
 
 ACTION = "split"
 OWN_CACHE = "~/.conda/pkgs"
-SYSTEM_CONDARC = "/etc/conda/condarc"
+_ROOT = 0
 _SKIP = frozenset((STATE,))
 _Map = t.Dict[str, t.Any]
 
@@ -59,7 +61,7 @@ def plan_split(place: CachePlace, look: Look, root: Root) -> SplitPlan:
     if found.unseen:
         path, why = found.unseen[0]
         raise Refused("%s/%s could not be looked at: %s." % (place.path, path, why))
-    if found.foreign and place.uid != 0:
+    if found.foreign and place.uid != _ROOT:
         who = ", ".join(_names(found.foreign, root.identities))
         text = "%s holds files of others than its owner %s (%s), which only root can take over: give the cache to root."
         raise Refused(text % (place.path, place.owner_name, who))
@@ -94,22 +96,27 @@ def _is_own(path: str, configuration: Configuration, place: CachePlace) -> bool:
     return configuration.user is not None and path.rstrip("/") not in (place.path, place.given)
 
 
-def settings_for(place: CachePlace) -> _Map:
-    """What the condarc for everybody is to say."""
-    return {"path": SYSTEM_CONDARC, "settings": {"pkgs_dirs": [OWN_CACHE, place.given]}}
+def give_own(place: CachePlace, plan: SplitPlan, options: t.Mapping[str, t.Any], *, check: bool) -> t.Optional[_Map]:
+    """See to it that each user has a cache to write to, by the condarc for everybody.
 
-
-def refuse_without_own(place: CachePlace, plan: SplitPlan, result: _Map) -> None:
-    """Refuse to close a cache to users who have no other.
-
-    :raises Refused: somebody has not.
+    :param options: those of the module.
+    :returns: the file, the setting that is to hold there, and whether it was written; None where none is needed.
+    :raises ChangeError: it could not be written.
     """
-    if plan.without:
+    if not plan.without:
+        return None
+    wanted = [OWN_CACHE, place.given]
+    if own_uid() != _ROOT:
         text = (
-            "The users of %s would have no cache that they can write to: write pkgs_dirs: [%s, %s] to %s first, and run"
-            " the task again."
+            "The users of %s would have no cache that they can write to: let root write pkgs_dirs: [%s] to"
+            " /etc/conda/condarc first."
         )
-        raise Refused(text % (", ".join(plan.without), OWN_CACHE, place.given, SYSTEM_CONDARC), result)
+        raise Refused(text % (", ".join(plan.without), ", ".join(wanted)))
+    given = dict.fromkeys(("path", "dropin", "prefix", "environment", "user", "settings", "append", "remove"))
+    given.update(final=None, marks=None, tier="system", state="present", allow_unknown=False, backup=False)
+    given.update({name: options[name] for name in ("lock_seconds", "ledger", "run_id")})
+    done = configure(dict(given, prepend={"pkgs_dirs": wanted}), check=check)
+    return {"path": done["path"], "settings": {"pkgs_dirs": wanted}, "changed": done["changed"]}
 
 
 def split(session: CacheSession, note: t.Callable[[str], None]) -> _Map:
@@ -170,9 +177,8 @@ __all__ = (
     "ACTION",
     "SplitPlan",
     "finish_split",
+    "give_own",
     "plan_split",
-    "refuse_without_own",
-    "settings_for",
     "split",
     "told_of",
 )

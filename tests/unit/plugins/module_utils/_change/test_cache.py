@@ -15,8 +15,14 @@ import time
 
 import pytest
 
-from ansible_collections.labfleet.conda.plugins.module_utils._change import _cache, _cache_clean, _cache_session
+from ansible_collections.labfleet.conda.plugins.module_utils._change import (
+    _cache,
+    _cache_clean,
+    _cache_session,
+    _cache_split,
+)
 from ansible_collections.labfleet.conda.plugins.module_utils._change._cache import ChangeError, cache
+from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import Refused
 from ansible_collections.labfleet.conda.plugins.module_utils._discover import _survey
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import Options
 from ansible_collections.labfleet.conda.plugins.module_utils._ledger._place import place_at
@@ -286,7 +292,7 @@ def test_what_was_used_lately_stays(place):
     place.environment("conda/envs/work", [], history="==> %s <==\n-defaults::%s\n" % (day, B))
     os.utime(place.pkgs + "/%s.tar.bz2" % C, (time.time() - DAY, time.time() - 100 * DAY))
     other = os.path.dirname(place.write("other/pkgs/urls.txt", ""))
-    lately = time.strftime("==> %Y-%m-%d %H:%M:%S <==\n+{}\n".format(A))
+    lately = time.strftime(f"==> %Y-%m-%d %H:%M:%S <==\n+{A}\n")
     place.environment("conda/envs/stranger", ["delta-1-0"], source=other, history=lately)
     result = place.run(keep_days=30)
     assert removed(result) == [A + ".tar.bz2", A]
@@ -528,20 +534,59 @@ def test_a_shared_cache_becomes_one_that_only_its_owner_fills(place):
     assert (record["action"], record["outcome"], record["before"]) == ("split", "committed", {"open": 2, "foreign": 6})
 
 
-def test_nobody_is_left_without_a_cache_to_write_to(place):
+@pytest.fixture
+def shared(place):
     place.package(A)
     os.chmod(place.pkgs, 0o775)
     os.makedirs(place.base + "/bin")
-    condarc = place.write("conda/.condarc", "pkgs_dirs: [%s]\n" % place.pkgs)
-    with pytest.raises(ChangeError, match="no cache that they can write to") as error:
-        place.run(state="split")
-    (entry,) = error.value.result["caches"]
-    assert entry["condarc"] == {"path": "/etc/conda/condarc", "settings": {"pkgs_dirs": ["~/.conda/pkgs", place.pkgs]}}
-    assert entry["without"] == ["%s (%s)" % (place.base, condarc)]
-    assert os.stat(place.pkgs).st_mode & 0o777 == 0o775
-    place.write("conda/.condarc", "pkgs_dirs: [~/.conda/pkgs, %s]\n" % place.pkgs)
-    assert place.run(state="split")["changed"] is True
-    assert os.stat(place.pkgs).st_mode & 0o777 == 0o755
+    place.condarc = place.write("conda/.condarc", "pkgs_dirs: [%s]\n" % place.pkgs)
+    return place
+
+
+@as_root
+def test_everybody_gets_a_cache_to_write_to_before_the_shared_one_is_closed(shared, monkeypatch):
+    asked = []
+
+    def configure(options, *, check):
+        asked.append((options["tier"], options["prepend"], check, oct(os.stat(shared.pkgs).st_mode & 0o777)))
+        return {"path": "/etc/conda/condarc", "changed": True}
+
+    monkeypatch.setattr(_cache_split, "configure", configure)
+    settings = {"pkgs_dirs": ["~/.conda/pkgs", shared.pkgs]}
+    for check in (True, False):
+        (entry,) = shared.run(state="split", check=check)["caches"]
+        assert entry["condarc"] == {"path": "/etc/conda/condarc", "settings": settings, "changed": True}
+        assert entry["without"] == ["%s (%s)" % (shared.base, shared.condarc)]
+    assert asked == [("system", settings, True, "0o775"), ("system", settings, False, "0o775")]
+    assert os.stat(shared.pkgs).st_mode & 0o777 == 0o755
+
+
+@as_root
+def test_a_cache_is_not_closed_where_the_settings_could_not_be_written(shared, monkeypatch):
+    def configure(options, *, check):
+        raise Refused("/etc/conda/condarc cannot be read.")
+
+    monkeypatch.setattr(_cache_split, "configure", configure)
+    with pytest.raises(ChangeError, match="cannot be read"):
+        shared.run(state="split")
+    assert os.stat(shared.pkgs).st_mode & 0o777 == 0o775
+
+
+def test_who_is_not_root_is_told_what_is_to_be_written(shared, monkeypatch):
+    monkeypatch.setattr(_cache_split, "own_uid", lambda: 4711)
+    with pytest.raises(
+        ChangeError, match=r"let root write pkgs_dirs: \[~/.conda/pkgs, .*/pkgs\] to /etc/conda/condarc"
+    ):
+        shared.run(state="split")
+    assert os.stat(shared.pkgs).st_mode & 0o777 == 0o775
+
+
+def test_where_each_user_has_a_cache_no_settings_are_touched(shared, monkeypatch):
+    monkeypatch.setattr(_cache_split, "configure", None)
+    shared.write("conda/.condarc", "pkgs_dirs: [~/.conda/pkgs, %s]\n" % shared.pkgs)
+    result = shared.run(state="split")
+    assert result["changed"] is True and result["caches"][0]["condarc"] is None
+    assert os.stat(shared.pkgs).st_mode & 0o777 == 0o755
 
 
 @as_root
