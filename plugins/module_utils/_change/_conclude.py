@@ -124,7 +124,7 @@ def write_down(
     entry: t.Optional[Head] = None
     try:
         for record in records:
-            record = dict(record)
+            record = {key: value for key, value in record.items() if key != "change"}
             if record.pop("again", False):
                 entry = _written(ledger, record)
                 if entry is not None:
@@ -133,10 +133,10 @@ def write_down(
             entry = Head(*append(ledger, dict(record, who=who), now=now))
     except LedgerError as error:
         text = "%s The journal keeps it, and the next run writes it."
-        kept = any(record.get("snapshot") for record in records)
+        kept = any(map(_journal_of, records))
         return {"path": ledger.path, "problem": text % error if kept else str(error)}
     told_of = {"path": ledger.path, **(entry._asdict() if entry else {})}
-    changes = {record["snapshot"] for record in records if record.get("snapshot")}
+    changes = set(filter(None, map(_journal_of, records)))
     if changes:
         try:
             run_as(*owner, lambda: forget(prefix, changes), seconds=_FORGET_SECONDS)
@@ -144,6 +144,11 @@ def write_down(
             told_of["problem"] = "It is written, but the journal could not be cleared, so the next run looks at it: %s"
             told_of["problem"] %= one_line(error)
     return told_of
+
+
+def _journal_of(record: _Map) -> t.Optional[str]:
+    """The identifier in the journal that keeps a record until it is in the ledger."""
+    return record.get("change") or record.get("snapshot")
 
 
 def _written(ledger: LedgerPlace, record: _Map) -> t.Optional[Head]:

@@ -32,7 +32,7 @@ RECORD_OPTIONS: t.Dict[str, t.Dict[str, t.Any]] = {
     "ledger": {"type": "path"},
     "run_id": {"type": "str"},
 }
-_PATHS = ("prefix", "environment", "path", "ledger")
+_PATHS = ("prefix", "environment", "path", "to", "ledger")
 # What can befall any code that reads files: it is told, not shown as a traceback.
 UNFORESEEN = (OSError, MemoryError, UnicodeError, RecursionError)
 

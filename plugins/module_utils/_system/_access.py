@@ -90,10 +90,12 @@ def exchangers(directory: Directory) -> Writers:
     return Writers(frozenset(users), frozenset(), False)
 
 
-def who_could_exchange(root: Root, path: str) -> t.Optional[t.Tuple[str, str]]:
+def who_could_exchange(root: Root, path: str, *, but: t.Container[str] = ()) -> t.Optional[t.Tuple[str, str]]:
     """Who, besides root, could put something else into the place of a directory, and by the right to which directory.
 
     That a group may is left to the administrator, as many a host has such a directory for its operators.
+
+    :param but: names of users who may.
     """
     parent = path
     while parent != "/":
@@ -103,8 +105,9 @@ def who_could_exchange(root: Root, path: str) -> t.Optional[t.Tuple[str, str]]:
                 who = exchangers(above)
         except (Absent, Unreadable):
             continue
-        if who.users or who.everybody:
-            return ", ".join(sorted(who.users)) or "everybody", parent
+        users = [name for name in sorted(who.users) if name not in but]
+        if users or who.everybody:
+            return ", ".join(users) or "everybody", parent
     return None
 
 
