@@ -230,6 +230,14 @@ pruned:
   type: list
   elements: str
   sample: []
+pruned_set_aside:
+  description:
+    - The directories of files set aside by earlier restores that were removed, as O(keep_snapshots), O(keep_days) and
+      O(keep_bytes) say.
+  returned: when a change was kept
+  type: list
+  elements: str
+  sample: []
 space:
   description: The bytes that were needed, and those that were free.
   returned: when it was fetched

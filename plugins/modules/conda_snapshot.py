@@ -56,7 +56,8 @@ options:
       - V(restored) makes the environment what it was. What no package owned then and none owns now, such as notebooks
         or packages that pip installed, is left as it is, and so are C(conda-meta/pinned), C(conda-meta/frozen) and
         C(conda-meta/state). Before that, a snapshot of the present state is taken, for the way back.
-      - V(pruned) removes old snapshots, and what is left of unfinished ones.
+      - V(pruned) removes old snapshots, what is left of unfinished ones, and by the same limits the files that restores
+        have set aside.
     type: str
     choices: [listed, taken, restored, pruned]
     default: listed
@@ -204,6 +205,12 @@ recovered:
 removed:
   description: The ids of the snapshots that were removed.
   returned: success
+  type: list
+  elements: str
+  sample: []
+removed_set_aside:
+  description: The directories of files set aside that were removed.
+  returned: when O(state=pruned)
   type: list
   elements: str
   sample: []

@@ -9,13 +9,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import Failed, Refused
 from ansible_collections.labfleet.conda.plugins.module_utils._change._journal import DONE, read_journal
 from ansible_collections.labfleet.conda.plugins.module_utils._change._place import Place, look_at, refuse_unless_ours
-from ansible_collections.labfleet.conda.plugins.module_utils._change._prune import prune
+from ansible_collections.labfleet.conda.plugins.module_utils._change._prune import prune, prune_set_aside
 from ansible_collections.labfleet.conda.plugins.module_utils._change._session import (
     RESTORE_ACTION,
     Session,
@@ -218,22 +219,25 @@ def recovered_first(
     return concluded(place, options, answer, {}, action=action, check=False)["recovered"]
 
 
-def pruned(prefix: str, options: t.Mapping[str, t.Any], change: str) -> t.List[str]:
-    """Remove the snapshots that are too many after a change, but not its own; the caller holds the lock.
+def pruned(prefix: str, options: t.Mapping[str, t.Any], change: str) -> _Map:
+    """Remove the snapshots and files set aside that are too many after a change; the caller holds the lock.
 
     :param options: C(keep_snapshots), C(keep_days) and C(keep_bytes) of the module.
+    :param change: whose own stay.
+    :returns: C(pruned), the snapshots, and C(pruned_set_aside), the directories.
     """
-    try:
-        return prune(
-            prefix,
-            keep=options["keep_snapshots"],
-            max_age_days=options["keep_days"],
-            max_bytes=options["keep_bytes"],
-            protect=[change],
-            now=seconds_now(),
-        )
-    except (SnapshotError, OSError):  # what was changed is kept all the same
-        return []
+    limits: _Map = {
+        "keep": options["keep_snapshots"],
+        "max_age_days": options["keep_days"],
+        "max_bytes": options["keep_bytes"],
+        "protect": [change],
+        "now": seconds_now(),
+    }
+    result: _Map = {"pruned": [], "pruned_set_aside": []}
+    with contextlib.suppress(SnapshotError, OSError):  # what was changed is kept all the same
+        result["pruned"] = prune(prefix, **limits)
+        result["pruned_set_aside"] = prune_set_aside(prefix, **limits)
+    return result
 
 
 __all__ = ("concluded", "earlier_run", "pruned", "recovered_first", "run_work", "write_down")

@@ -211,7 +211,7 @@ class _Work:
         changes = change.changes()
         result.update(changed=True, after={_NAME: target.version}, packages=[plain_change(item) for item in changes])
         result["diff"] = diff_texts(changes, session.place.subject)
-        result["pruned"] = pruned(session.prefix, given, name)
+        result.update(pruned(session.prefix, given, name))
         return result
 
 

@@ -234,7 +234,7 @@ class _Work:
         result["set_aside"] = {"count": len(change.moved), "files": change.moved[:_MAX_NAMED]}
         if change.moved:
             result["set_aside"]["directory"] = "%s/%s/replaced/%s" % (session.prefix, STATE, name)
-        result["pruned"] = pruned(session.prefix, given, name)
+        result.update(pruned(session.prefix, given, name))
         return result
 
 

@@ -28,7 +28,12 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._packages i
     owned_paths,
     read_packages,
 )
-from ansible_collections.labfleet.conda.plugins.module_utils._change._prune import measure, own_bytes, prune
+from ansible_collections.labfleet.conda.plugins.module_utils._change._prune import (
+    measure,
+    own_bytes,
+    prune,
+    prune_set_aside,
+)
 from ansible_collections.labfleet.conda.plugins.module_utils._change._restore import Restored, restore
 from ansible_collections.labfleet.conda.plugins.module_utils._change._restore_record import restore_record
 from ansible_collections.labfleet.conda.plugins.module_utils._change._session import RESTORE_ACTION, PrefixStore
@@ -174,7 +179,8 @@ def _taken(task: Task, environment: Environment, reason: str) -> Snapshot:
 def _prune(task: Task, _folder: int) -> Result:
     limits = {"keep": task.keep, "max_age_days": task.max_age_days, "max_bytes": task.max_size}
     removed = prune(task.prefix, now=task.now, dry=task.check, **limits)  # type: ignore[arg-type]
-    return _result(task, changed=bool(removed), removed=removed)
+    aside = prune_set_aside(task.prefix, now=task.now, dry=task.check, **limits)  # type: ignore[arg-type]
+    return dict(_result(task, changed=bool(removed or aside), removed=removed), removed_set_aside=aside)
 
 
 def _restore(task: Task, folder: int) -> Result:

@@ -208,7 +208,7 @@ class _Work:
         changes = change.changes()
         result.update(after=_versions(session.place, plan.wanted), packages=[plain_change(item) for item in changes])
         result["diff"] = diff_texts(changes, session.prefix)
-        result["pruned"] = pruned(session.prefix, given, name)
+        result.update(pruned(session.prefix, given, name))
         return result
 
 
