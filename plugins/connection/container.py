@@ -71,13 +71,9 @@ options:
     default: ssh
     vars:
       - name: labfleet_container_transport
-seealso:
-  - plugin: community.docker.docker
-    plugin_type: connection
-    description: For containers of the control node, or of a Docker that is reached over the network.
-  - plugin: containers.podman.podman
-    plugin_type: connection
-    description: For containers of Podman on the control node.
+notes:
+  - For containers of the control node itself, or of a Docker that is reached over the network, the connections
+    C(community.docker.docker), C(community.docker.docker_api) and C(containers.podman.podman) work as well.
 """
 
 EXAMPLES = r"""
