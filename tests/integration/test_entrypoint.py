@@ -282,6 +282,7 @@ def command_line(pid):
 @pytest.mark.parametrize("number", range(int(os.environ.get("LABFLEET_KILLS", "2"))))
 def test_killed_amid_the_change_the_next_start_ends_well(sh, base, number):
     others = base.listing("envs")
+    cached = sorted(path.name for path in (base.path / "pkgs").iterdir())
     process = launch(sh, base, "true")
     copy = base.state / "entrypoint" / "copy"
     assert until(copy.is_dir)
@@ -293,6 +294,7 @@ def test_killed_amid_the_change_the_next_start_ends_well(sh, base, number):
     code, line = start(sh, base)
     assert code == 0 and line["status"] == "healthy" and line["conda"] == NEW, line
     assert base.version() == NEW and base.listing("envs") == others and not copy.exists()
+    assert sorted(path.name for path in (base.path / "pkgs").iterdir()) == cached  # nothing half unpacked is left
 
 
 def test_a_lock_of_a_container_that_is_gone_is_taken_over(sh, base, tmp_path):

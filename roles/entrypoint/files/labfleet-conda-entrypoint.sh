@@ -117,9 +117,9 @@ problem() { problems="${problems:+$problems }$1"; }
 broken() { is_broken=yes && problem "$1"; }
 fixable() { is_fixable=yes && problem "$1"; }
 
-# Sets $order to less, equal, greater or unknown, by conda's order of versions as far as a shell can: the numbers decide,
-# a part such as rc1, a2 or dev0 is before the release, and post1 after it. Unknown are two such parts, an epoch, and what
-# comes behind a + of the second version.
+# Sets $order to less, equal, greater or unknown, by conda's order of versions as far as a shell can: the numbers
+# decide, a part such as rc1, a2 or dev0 is before the release, and post1 after it. Unknown are two such parts, an epoch,
+# and what comes behind a + of the second version.
 compare() {
     order=equal one=${1%%+*} two=${2%%+*}
     while [ -n "$one$two" ]; do
@@ -412,7 +412,7 @@ case $? in
     101) unset PWD ;;
     102) unset SHLVL ;;
     103) unset PWD SHLVL ;;
-    *) printf '%s\n' "${0##*/}: the health check itself failed, so nothing is known of conda. The command is started." >&2 ;;
+    *) printf '%s\n' "${0##*/}: the health check itself failed and nothing is known of conda; the command is started." >&2 ;;
 esac
 trap - HUP INT QUIT TERM
 exec "$@"

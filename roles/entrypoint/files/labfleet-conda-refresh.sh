@@ -54,7 +54,7 @@ is_safe_for_root() {
         IFS=$newline
         set -f
         # shellcheck disable=SC2086  # one directory on a line
-        found=$(find -H $above -prune \( ! -user 0 -o -perm -0020 ! -perm -1000 -o -perm -0002 ! -perm -1000 \) -print 2>&1)
+        found=$(find -H $above -prune \( ! -user 0 -o ! -perm -1000 \( -perm -0020 -o -perm -0002 \) \) -print 2>&1)
         set +f
         unset IFS
         [ -z "$found" ] || return 1
@@ -108,12 +108,13 @@ run_refresh() {
     return "$code"
 }
 
-# Of the environment, only what conda needs is handed on to it; our own variables stay.
+# Of the environment, only what conda needs is handed on to it; our own variables stay. It gets a package cache of its
+# own: what a kill leaves half unpacked in the cache of the prefix would count as whole there, for everybody.
 keep_environment() {
     for name in $(env | sed -n 's/^\([A-Za-z_][A-Za-z0-9_]*\)=.*/\1/p'); do
         case $name in
             HOME | LANG | LC_* | TZ | NETRC | *_PROXY | *_proxy | REQUESTS_CA_BUNDLE | CURL_CA_BUNDLE | SSL_CERT_*) ;;
-            CONDARC | MAMBARC | CONDA_PKGS_DIRS | CONDA_CHANNEL* | CONDA_DEFAULT_CHANNELS | CONDA_OVERRIDE_*) ;;
+            CONDARC | MAMBARC | CONDA_CHANNEL* | CONDA_DEFAULT_CHANNELS | CONDA_OVERRIDE_*) ;;
             CONDA_SOLVER | CONDA_SSL_VERIFY | CONDA_OFFLINE | CONDA_REMOTE_* | CONDA_TOKEN) ;;
             PATH | PWD | OLDPWD | PPID | UID | EUID | SHELLOPTS | BASHOPTS | _) ;;
             *) eval "keep=\$$name; unset $name; $name=\$keep" ;;
@@ -122,7 +123,8 @@ keep_environment() {
     unset keep LD_PRELOAD LD_LIBRARY_PATH
     export PATH="/usr/sbin:/usr/bin:/sbin:/bin" LC_ALL=C.UTF-8 XDG_CACHE_HOME="$own/cache" \
         PYTHONNOUSERSITE=1 PYTHONDONTWRITEBYTECODE=1 CONDA_AUTO_UPDATE_CONDA=false CONDA_REGISTER_ENVS=false \
-        CONDA_NOTIFY_OUTDATED_CONDA=false CONDA_REPORT_ERRORS=false MAMBA_ROOT_PREFIX="$prefix" MAMBA_NO_BANNER=1
+        CONDA_NOTIFY_OUTDATED_CONDA=false CONDA_REPORT_ERRORS=false CONDA_PKGS_DIRS="$own/pkgs" \
+        MAMBA_ROOT_PREFIX="$prefix" MAMBA_NO_BANNER=1
 }
 
 show_life() { echo "$beat" >"$lock/beat" && beat=$((beat + 1)); }
@@ -203,8 +205,8 @@ take_lock() {
     done
 }
 
-# Runs a command with all parts of the prefix as arguments, but for environments, which a change of base does not touch,
-# and package caches, which only grow.
+# Runs a command with all parts of the prefix as arguments, but for environments and the package cache, which a refresh
+# does not touch.
 with_parts() {
     for part in "$prefix"/* "$prefix"/.[!.]* "$prefix"/..?*; do
         case ${part##*/} in envs | pkgs | .labfleet-conda) continue ;; esac
@@ -266,7 +268,7 @@ change() {
     change_locked
     code=$?
     case $code in 2 | 3 | 4 | 5) date +%s >"$own/failed" ;; 0) rm -f "$own/failed" ;; esac
-    rm -rf "$own/copy.new" "$own/cache" "$own/info.json" "$lock"
+    rm -rf "$own/copy.new" "$own/cache" "$own/pkgs" "$own/info.json" "$lock"
     return $code
 }
 
@@ -280,6 +282,7 @@ change_locked() {
     keep_environment
     output="$own/refresh.log"
     (umask 077 && : >"$output")
+    rm -rf "$own/pkgs" && mkdir "$own/pkgs"
     look
     if [ "$is_interrupted" = yes ]; then
         undo
