@@ -13,7 +13,7 @@ import typing as t
 
 from ansible.plugins.action.normal import ActionModule as NormalActionModule
 
-from ansible_collections.labfleet.conda.plugins.plugin_utils._hosts import refuse_windows
+from ansible_collections.labfleet.conda.plugins.plugin_utils._hosts import rare_collections, refuse_windows
 from ansible_collections.labfleet.conda.plugins.plugin_utils._secrets import secrets_in
 
 
@@ -22,7 +22,8 @@ class HostAction(NormalActionModule):
 
     def run(self, tmp=None, task_vars=None):
         refuse_windows(self._connection, task_vars or {})
-        return super().run(tmp, task_vars)
+        with rare_collections():
+            return super().run(tmp, task_vars)
 
 
 class AddressAction(HostAction):
