@@ -24,6 +24,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._cache_plac
 from ansible_collections.labfleet.conda.plugins.module_utils._change._cache_plan import CachePlan, plan_removal
 from ansible_collections.labfleet.conda.plugins.module_utils._change._cache_session import (
     CacheSession,
+    Others,
     Waiting,
     with_cache,
 )
@@ -109,12 +110,12 @@ class _Host:
             self._look.survey.root.deadline = None
         return self._look
 
-    def spared(self, place: CachePlace) -> t.FrozenSet[str]:
-        """The base prefixes of installations that have other caches than this one."""
+    def others(self, place: CachePlace) -> Others:
+        """Tells which installations have other caches than this one."""
         look = self.look(place)
         known = look.result.caches.get(place.path)
-        users = {use["installation"] for use in known.used_by} if known else set()
-        return frozenset(item.prefix for item in look.result.installations if item.prefix) - users
+        users = {str(use["installation"]) for use in known.used_by} if known else set()
+        return Others(place.path, {item.prefix for item in look.result.installations if item.prefix}, users)
 
 
 class _Task:
@@ -241,7 +242,7 @@ class _Task:
     def _as_owner(self, place: CachePlace, work: t.Callable[[CacheSession], _Map], *, what: str, action: str) -> _Map:
         """Let the owner of a cache do a piece of work; nothing of the answer is trusted further than the owner is."""
         options = self.options
-        waiting = Waiting(options["busy"], options["busy_seconds"], self.host.spared(place))
+        waiting = Waiting(options["busy"], options["busy_seconds"], self.host.others(place))
 
         def begin(session: CacheSession) -> _Map:
             recovered = session.take_up(lambda journal: _finish(session, journal))
