@@ -18,7 +18,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._package_ch
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._packages import owned_paths, read_packages
 from ansible_collections.labfleet.conda.plugins.module_utils._change._place import Place
-from ansible_collections.labfleet.conda.plugins.module_utils._change._tool import CommandRefused, Options
+from ansible_collections.labfleet.conda.plugins.module_utils._change._tool import Command
 from ansible_collections.labfleet.conda.plugins.module_utils._change._transaction import Change
 from ansible_collections.labfleet.conda.plugins.module_utils._change._update_facts import Facts
 from ansible_collections.labfleet.conda.plugins.module_utils._change._update_plan import UpdatePlan
@@ -69,18 +69,18 @@ class UpdateChange(Change):
         before: Environment,
         *,
         driver: Driver,
-        options: Options,
         settings: Settings,
         interrupts: Interrupts,
         envs: t.Callable[[], t.Any],
+        action: str = "update",
     ) -> None:
         self._place, self._plan, self._before = place, plan, before
-        self._driver, self._options, self._settings = driver, options, settings
+        self._driver, self._settings, self._action = driver, settings, action
         self._interrupts = interrupts
         self._envs, self._envs_before = envs, envs()
         self._after: t.Optional[Environment] = None
         self._verified: t.List[str] = []
-        self.reason = "before the update to %s" % ", ".join(plan.specs)
+        self.reason = "before the %s to %s" % (action, ", ".join(plan.specs))
         self.packages = ["%s-%s-%s" % (item.name, item.version, item.build) for item in plan.actions.link]
         self.caches = place.configuration.package_caches if place.configuration else [place.prefix + "/pkgs"]
 
@@ -91,7 +91,7 @@ class UpdateChange(Change):
         names = [self._driver.tool.package] if self._place.is_base else [item.name for item in self._plan.wanted]
         after = self._after
         return {
-            "action": "update",
+            "action": self._action,
             "prefix": self._place.prefix,
             "before": {name: self._before.version_of(name) for name in names},
             "after": {name: after.version_of(name) for name in names} if after else None,
@@ -104,11 +104,13 @@ class UpdateChange(Change):
         return package_changes(self._before.details or (), self._after.details or ()) if self._after else []
 
     def apply(self) -> None:
+        for question in self._plan.commands:
+            self._run(question)
+        if self._settings.condarc_solver:
+            self._write_solver(self._settings.condarc_solver)
+
+    def _run(self, question: Command) -> None:
         tool, settings = self._driver.tool, self._settings
-        try:
-            question = tool.apply(self._plan.specs, self._options, prefix=self._place.prefix)
-        except CommandRefused as error:
-            raise Failed("%s." % error) from error
         command = self._driver.command(question, seconds=settings.seconds, grace=settings.grace)
         done = self._driver.runner.run(command)
         if done.timed_out:
@@ -121,8 +123,6 @@ class UpdateChange(Change):
             cause = " %s %s" % (told[0].cause, told[0].remedy) if told else ""
             said = " ".join(answer.error.message.split())[-_MAX_SAID:]
             raise Failed("%s failed (%s).%s It says: %s" % (tool.kind, answer.error.kind, cause, said))
-        if settings.condarc_solver:
-            self._write_solver(settings.condarc_solver)
 
     def _write_solver(self, solver: str) -> None:
         """Let the condarc of the prefix say which solver; conda writes it itself, and keeps what else is there."""
@@ -139,8 +139,7 @@ class UpdateChange(Change):
             after = self._after = read_packages(prefix)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is a reason to go back
             return ["%s cannot be read after the change: %s" % (prefix, error)]
-        open_ = unmet(self._plan.wanted, after.records or [])
-        problems = ["%s does not hold after the change." % item.spec for item in open_]
+        problems = self.not_held(after)
         problems += damage(prefix, after)
         if self._envs() != self._envs_before:
             problems.append("Environments other than the one changed are not as they were.")
@@ -155,6 +154,11 @@ class UpdateChange(Change):
             asked = ["version", "info", "solver", "offline solve"] if self._place.is_base else ["python"]
             self._verified = ["records", "files", *asked, *self._settings.lines]
         return problems
+
+    def not_held(self, after: Environment) -> t.List[str]:
+        """What was wanted and does not hold, one sentence each."""
+        open_ = unmet(self._plan.wanted, after.records or [])
+        return ["%s does not hold after the change." % item.spec for item in open_]
 
     def verify_restored(self) -> t.List[str]:
         return whole_again(self._place.prefix, self._before, self._driver)

@@ -22,7 +22,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._package_ch
     PackageChange,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._place import Place
-from ansible_collections.labfleet.conda.plugins.module_utils._change._tool import Options
+from ansible_collections.labfleet.conda.plugins.module_utils._change._tool import Command, Options
 from ansible_collections.labfleet.conda.plugins.module_utils._change._update_facts import Facts, fits, spec_of
 from ansible_collections.labfleet.conda.plugins.module_utils._change._verify import Driver, answer_of
 from ansible_collections.labfleet.conda.plugins.module_utils._change._wanted import Wanted, newest_target, unmet
@@ -48,11 +48,12 @@ class Rules(t.NamedTuple):
 
 
 class UpdatePlan(t.NamedTuple):
-    """What an update would do.
+    """What a change would do to the packages of a prefix.
 
-    :param specs: what is to be installed; none where nothing is to be done.
+    :param specs: what is asked for; none where nothing is to be done.
     :param wanted: what must hold afterwards.
     :param diagnoses: why it goes no further, where the channels hold something newer.
+    :param commands: what is to be started, in this order.
     """
 
     specs: t.Tuple[str, ...]
@@ -60,6 +61,7 @@ class UpdatePlan(t.NamedTuple):
     actions: Plan
     newest: t.Dict[str, str]
     diagnoses: t.List[Diagnosis]
+    commands: t.Tuple[Command, ...] = ()
 
 
 class Planner:
@@ -93,15 +95,16 @@ class Planner:
         # All that is wanted is named, so that the solver keeps what is there of it.
         specs = tuple(item.spec for item in fixed if item in open_ or item.name != self._driver.tool.package)
         specs += tuple(self._python)
-        self._respect_pins(open_)
+        self.respect_pins(open_)
         question = self._driver.tool.plan(specs, self._rules.options, prefix=self._place.prefix)
         answer = answer_of(self._driver, question, seconds=PLAN_SECONDS)
         if answer.error is not None:
-            raise self._failed(answer, open_)
+            raise self.failed(answer, open_)
         if answer.nothing_to_do:
-            raise self._nothing(answer, open_)
-        self._check(answer.actions, {item.name for item in open_})
-        return UpdatePlan(specs, tuple(fixed), answer.actions, self._newest, self._diagnoses)
+            raise self.nothing(answer, open_)
+        self.check(answer.actions, {item.name for item in open_})
+        command = self._driver.tool.apply(specs, self._rules.options, prefix=self._place.prefix)
+        return UpdatePlan(specs, tuple(fixed), answer.actions, self._newest, self._diagnoses, (command,))
 
     def _with_bound(self, item: Wanted) -> Wanted:
         """What is wanted, with the newest version put as a lower bound; that which is there, where none is newer."""
@@ -129,22 +132,29 @@ class Planner:
             tool = self._driver.tool
             answer = answer_of(self._driver, tool.search(name, self._rules.options), seconds=PLAN_SECONDS)
             if answer.error is not None and answer.error.kind != "not_found":
-                raise self._failed(answer, ())
+                raise self.failed(answer, ())
             self._found[name] = found_packages(answer, name)
         return self._found[name]
 
-    def _respect_pins(self, open_: t.Sequence[Wanted]) -> None:
+    def respect_pins(self, open_: t.Sequence[Wanted]) -> None:
         """Refuse what a pin forbids; some versions of conda would pass over the pin of a package that is asked for."""
-        setting = self._place.setting("pinned_packages")
-        pins = [*self._place.environment.pinned, *(map(str, setting) if isinstance(setting, list) else ())]
+        pins = self.pins()
         for item in open_:
             mine = [pin for pin in map(spec_of, pins) if pin is not None and pin.name == item.name]
             if mine and not any(
                 all(fits(spec, package) is not False for spec in [spec_of(item.spec), *mine])
                 for package in self._search(item.name)
             ):
-                text = "%s is pinned in %s, and no version in the channels meets both the pin and %s: change the pin."
-                raise Refused(text % (item.name, self._place.prefix, item.spec), {"held": "pinned"})
+                text = (
+                    "%s is pinned in %s (%s), and no version in the channels meets both the pin and %s: change the pin."
+                )
+                told = ", ".join(pin.text for pin in mine)
+                raise Refused(text % (item.name, self._place.prefix, told, item.spec), {"held": "pinned"})
+
+    def pins(self) -> t.List[str]:
+        """The match specs that hold packages of the prefix, from its own list and the settings."""
+        setting = self._place.setting("pinned_packages")
+        return [*self._place.environment.pinned, *(map(str, setting) if isinstance(setting, list) else ())]
 
     def _facts(self, plan: t.Optional[Answer]) -> Facts:
         place, settings = self._place, self._place.setting
@@ -168,7 +178,8 @@ class Planner:
     def _why(self, name: str, plan: t.Optional[Answer]) -> t.List[Diagnosis]:
         return why_not_newer(self._facts(plan)) if name == self._driver.tool.package else []
 
-    def _failed(self, answer: Answer, open_: t.Sequence[Wanted]) -> Failed:
+    def failed(self, answer: Answer, open_: t.Sequence[Wanted]) -> Failed:
+        """The failure that an answer with an error is."""
         error = answer.error
         if error is None:
             raise ValueError("an answer without an error is no failure")
@@ -183,7 +194,7 @@ class Planner:
             "could not %s %s" % (what, self._place.prefix), diagnoses, error.message, self._driver.tool.kind
         )
 
-    def _nothing(self, answer: Answer, open_: t.Sequence[Wanted]) -> Failed:
+    def nothing(self, answer: Answer, open_: t.Sequence[Wanted]) -> Failed:
         """The tool says that there is nothing to do, and the files say otherwise."""
         name = open_[0].name
         if name not in self._found:
@@ -200,7 +211,7 @@ class Planner:
         what = "finds no %s in its channels, not even the one that is installed in %s" % (name, self._place.prefix)
         return _sentence(what, diagnoses, "", self._driver.tool.kind)
 
-    def _check(self, actions: Plan, open_: t.Set[str]) -> None:
+    def check(self, actions: Plan, open_: t.Set[str]) -> None:
         """Refuse a plan that does more than it may."""
         for change in actions.changes:
             if change.kind == REMOVED and change.name in _NEVER_REMOVED:
