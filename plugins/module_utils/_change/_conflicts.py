@@ -41,12 +41,13 @@ _SAID = re.compile(
     r",? (?:is (?:not )?installable|is missing|which |for which |can(?:not)? be installed|would (?:require|constrain))"
 )
 _LIBSOLV = (
-    (re.compile(r"package (?P<by>\S+) requires (?P<spec>.+?), but none of the providers can be installed"), INCOMPATIBLE),
-    (re.compile(r"nothing provides (?P<spec>.+?) needed by (?P<by>\S+)"), NOT_AVAILABLE),
-    (re.compile(r"nothing provides requested (?P<spec>.+)"), NOT_AVAILABLE),
-    (re.compile(r"package (?P<by>\S+) (?:has constraint|conflicts with) (?P<spec>.+?) (?:conflicting with|provided by)"), INCOMPATIBLE),
-    (re.compile(r"cannot install both (?P<by>\S+) and (?P<spec>\S+)"), INCOMPATIBLE),
-)  # fmt: skip
+    (r"package (?P<by>\S+) requires (?P<spec>.+?), but none of the providers can be installed", INCOMPATIBLE),
+    (r"nothing provides (?P<spec>.+?) needed by (?P<by>\S+)", NOT_AVAILABLE),
+    (r"nothing provides requested (?P<spec>.+)", NOT_AVAILABLE),
+    (r"package (?P<by>\S+) has constraint (?P<spec>.+?) conflicting with", INCOMPATIBLE),
+    (r"package (?P<by>\S+) conflicts with (?P<spec>.+?) provided by", INCOMPATIBLE),
+    (r"cannot install both (?P<by>\S+) and (?P<dist>\S+)", INCOMPATIBLE),
+)
 
 
 class Want(t.NamedTuple):
@@ -184,13 +185,11 @@ def _of_unsatisfiable(error: ToolError) -> t.List[t.Tuple[Want, str]]:
 def _of_libsolv(message: str) -> t.Iterator[t.Tuple[Want, str]]:
     for line in message.splitlines():
         for pattern, kind in _LIBSOLV:
-            match = pattern.search(line)
+            match = re.search(pattern, line)
             if match:
-                by = match.groupdict().get("by")
-                spec = match.group("spec").strip()
-                if pattern.pattern.startswith("cannot install both"):
-                    spec = _of_dist(spec)
-                yield Want((_of_dist(by),) if by else (), _plain(spec)), kind
+                found = match.groupdict()
+                spec = _of_dist(found["dist"]) if "dist" in found else found["spec"].strip()
+                yield Want((_of_dist(found["by"]),) if "by" in found else (), _plain(spec)), kind
                 break
 
 
