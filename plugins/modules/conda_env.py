@@ -12,8 +12,8 @@ version_added: 0.1.0
 author:
   - The labfleet.conda contributors (@labfleet)
 description:
-  - Brings an environment into a state that a file describes, C(environment.yml), an C(@EXPLICIT) list, C(conda-lock.yml)
-    or C(pixi.lock), or that the task itself describes.
+  - Brings an environment into a state that a file describes, such as C(environment.yml), an C(@EXPLICIT) list,
+    C(conda-lock.yml) or C(pixi.lock), or that the task itself describes.
   - Whether anything is to be done is decided from the files of the environment. When it is as wanted, no program is
     started and nothing is written.
   - A new environment is at first an empty one, made in one step at a path where nothing is, and filled then. What fails
@@ -21,8 +21,8 @@ description:
   - A change of an environment that is there is planned by the tool, a snapshot is taken, and the result is verified.
     When anything is wrong, the snapshot is restored.
   - What a request that cannot be met conflicts with is told in RV(conflicts).
-  - The work is done by the owner of the environment. A new one belongs to the owner of the directory above it, where the
-    task runs as root, else to the user that the task runs as.
+  - The work is done by the owner of the environment. A new one belongs to the owner of the directory above it, where
+    the task runs as root, else to the user that the task runs as.
 extends_documentation_fragment:
   - labfleet.conda._attributes
   - labfleet.conda._attributes.actiongroup_conda
@@ -50,8 +50,8 @@ options:
     required: true
   name:
     description:
-      - The name of the environment. It is looked for in the directories of environments of the installation, and made in
-        the first of them that can be written to.
+      - The name of the environment. It is looked for in the directories of environments of the installation, and made
+        in the first of them that can be written to.
       - Without it and without O(environment), the file tells the name.
     type: str
   environment:
@@ -61,8 +61,8 @@ options:
   state:
     description:
       - With V(present), all that is asked for is there, and other packages may be there too.
-      - With V(exact), nothing else is there. What is neither asked for nor needed by what is, is removed, packages of pip
-        too. Where variables are given, others are removed.
+      - With V(exact), nothing else is there. What is neither asked for nor needed by what is, is removed, packages of
+        pip too. Where variables are given, others are removed.
       - With V(cloned), it has exactly the packages of another environment, those of pip too, and its variables.
       - With V(exported), what it holds is written down.
       - With V(absent), it is not there. A prefix that holds a conda or mamba, that has environments of its own, or that
@@ -126,9 +126,9 @@ options:
     type: str
   format:
     description:
-      - How O(state=exported) writes. V(environment) is C(environment.yml) with builds, V(no-builds) is the same without,
-        and V(from-history) holds what was asked for only. V(explicit) is an C(@EXPLICIT) list, V(conda-lock) a lock for
-        the one platform.
+      - How O(state=exported) writes. V(environment) is C(environment.yml) with builds, V(no-builds) the same without
+        them, and V(from-history) holds what was asked for only. V(explicit) is an C(@EXPLICIT) list, and V(conda-lock)
+        a lock for the one platform.
     type: str
     choices: [environment, no-builds, from-history, explicit, conda-lock]
     default: environment
@@ -157,8 +157,8 @@ options:
     default: [main]
   tool:
     description:
-      - Which tool of the installation does the work. V(auto) takes a mamba of version 2 where it is installed, else conda,
-        with the libmamba solver where that is installed and nothing sets another.
+      - Which tool of the installation does the work. V(auto) takes a mamba of version 2 where it is installed, else
+        conda, with the libmamba solver where that is installed and nothing sets another.
     type: str
     choices: [auto, conda, mamba]
     default: auto
@@ -175,8 +175,8 @@ options:
     type: bool
   python:
     description:
-      - Whether the Python of an environment that is there may V(move) to another minor version although no version of it
-        is asked for.
+      - Whether the Python of an environment that is there may V(move) to another minor version although no version of
+        it is asked for.
     type: str
     choices: [keep, move]
     default: keep
@@ -372,14 +372,14 @@ packages:
       sample: {version: 2.1.3, build: py312h58c1407_0, channel: conda-forge}
 pip_packages:
   description:
-    - The packages of pip that change, with their versions before and after. In check mode those that are asked for, with
-      the version where one is named.
+    - The packages of pip that change, with their versions before and after. In check mode those that are asked for,
+      with the version where one is named.
   returned: always
   type: list
   elements: dict
   sample: [{name: colorcet, from: null, to: 3.1.0}]
 marks:
-  description: Which variables, description and frozen mark were set, or are to be, and which removed; never their values.
+  description: Which marks (variables, description, frozen) are set and removed; never the values of variables.
   returned: always
   type: dict
   sample: {removed: [], set: [variable MPLBACKEND (set), frozen]}
@@ -437,7 +437,7 @@ dest:
   type: str
   sample: /srv/backup/train.txt
 way_back:
-  description: An C(@EXPLICIT) list and the requirements of pip, by which an environment that was removed can be made again.
+  description: A list and the requirements of pip by which an environment that was removed can be made again.
   returned: when an environment was removed
   type: dict
   sample: {explicit: "@EXPLICIT\n...", pip: [colorcet==3.1.0]}

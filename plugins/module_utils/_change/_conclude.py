@@ -16,6 +16,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._errors imp
 from ansible_collections.labfleet.conda.plugins.module_utils._change._place import Place, look_at, refuse_unless_ours
 from ansible_collections.labfleet.conda.plugins.module_utils._change._prune import prune
 from ansible_collections.labfleet.conda.plugins.module_utils._change._session import (
+    CREATE_ACTION,
     RESTORE_ACTION,
     Session,
     forget,
@@ -121,7 +122,7 @@ def write_down(
     try:
         for record in records:
             record = dict(record)
-            if record["action"] == "create":
+            if record["action"] == CREATE_ACTION:
                 record.pop("snapshot", None)  # there is none; it has named the change in the journal alone
             entry = _written(ledger, record) if record.pop("again", False) else None
             entry = entry or Head(*append(ledger, dict(record, who=who), now=now))

@@ -89,7 +89,13 @@ class Conflict(t.NamedTuple):
     @property
     def text(self) -> str:
         """The conflict, and the way out, in one or two sentences."""
-        wants = ["%s wants %s" % (" -> ".join(want.by), want.spec) if want.by else want.spec for want in self.wants]
+        is_alone = len(self.wants) == 1
+        wants = [
+            "%s wants %s" % (" -> ".join(want.by), want.spec)
+            if want.by
+            else want.spec + ("" if is_alone else " is asked for")
+            for want in self.wants
+        ]
         told = "; ".join(wants[:4]) + ("; and others" if len(wants) > 4 else "")
         if self.kind == NOT_AVAILABLE:
             way = "name a channel that has it, or %s" % (_relaxed(self.relax) or "ask for something else")

@@ -20,7 +20,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._env_create
     is_half_made,
     new_change,
 )
-from ansible_collections.labfleet.conda.plugins.module_utils._change._env_export import export
+from ansible_collections.labfleet.conda.plugins.module_utils._change._env_export import Around, export
 from ansible_collections.labfleet.conda.plugins.module_utils._change._env_marks import NO_MARKS, read_marks
 from ansible_collections.labfleet.conda.plugins.module_utils._change._env_plan import CLONED, EXACT, PRESENT, EnvPlan
 from ansible_collections.labfleet.conda.plugins.module_utils._change._env_remove import (
@@ -46,7 +46,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._packages i
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._place import Place, look_at, refuse_unless_ours
 from ansible_collections.labfleet.conda.plugins.module_utils._change._preflight import put_off
-from ansible_collections.labfleet.conda.plugins.module_utils._change._session import Session
+from ansible_collections.labfleet.conda.plugins.module_utils._change._session import Session, tool_of
 from ansible_collections.labfleet.conda.plugins.module_utils._change._store import STATE
 from ansible_collections.labfleet.conda.plugins.module_utils._change._work import refuse_frozen
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import Environment
@@ -213,16 +213,7 @@ def _exported(target: Target, name: t.Optional[str], options: _Options, result: 
     except NoEnvironment as error:
         raise Refused(str(error)) from error
     marks = read_marks(environment) if environment.records is not None else NO_MARKS
-    place = look_at(options["prefix"])
-    channels = [str(item) for item in place.setting("channels") or ["defaults"]]
-    text = export(
-        environment,
-        marks,
-        options["format"],
-        name=name or target.prefix.rpartition("/")[2],
-        channels=channels,
-        platform=options["platform"] or conda_platform(),
-    )
+    text = export(environment, marks, options["format"], _around(target, name, options))
     result.update(content=text)
     if options["dest"] is not None:
         before = read_text(options["dest"])
@@ -231,6 +222,19 @@ def _exported(target: Target, name: t.Optional[str], options: _Options, result: 
         header = {"before_header": options["dest"], "after_header": options["dest"]}
         result["diff"] = dict(header, before=before or "", after=text) if is_other else None
     return result
+
+
+def _around(target: Target, name: t.Optional[str], options: _Options) -> Around:
+    place = look_at(options["prefix"])
+    installation = place.installation
+    old = installation.kind == "conda" and tool_of(place).since("25.9") is False
+    channels, defaults = place.setting("channels"), place.setting("default_channels")
+    return Around(
+        name=name or target.prefix.rpartition("/")[2],
+        channels=[str(item) for item in channels or (["defaults"] if old else [])],
+        defaults=[str(item) for item in defaults or ()],
+        platform=options["platform"] or conda_platform(),
+    )
 
 
 __all__ = ("ABSENT", "ChangeError", "EXPORTED", "env")

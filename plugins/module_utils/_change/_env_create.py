@@ -34,6 +34,9 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._packages i
 from ansible_collections.labfleet.conda.plugins.module_utils._change._place import Place
 from ansible_collections.labfleet.conda.plugins.module_utils._change._registry import register
 from ansible_collections.labfleet.conda.plugins.module_utils._change._session import (
+    CREATE_ACTION as CREATE,
+)
+from ansible_collections.labfleet.conda.plugins.module_utils._change._session import (
     Session,
     identifier,
     with_session,
@@ -59,7 +62,6 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._new_prefix
 )
 
 _Map = t.Dict[str, t.Any]
-CREATE = "create"
 
 
 class NewStore(Store):
@@ -139,7 +141,7 @@ class CreateWork(EnvWork):
         result.update(changed=True, after=self.versions(session.place, plan))
         result.update(packages=[plain_change(item) for item in changes], diff=diff_texts(changes, session.prefix))
         gone, come = self._open.marks.lines()
-        result.update(pip_packages=change.pip, marks={"removed": gone, "set": come})
+        result.update(self.told_of(result, change.pip), marks={"removed": gone, "set": come}, changed=True)
         return result
 
 
@@ -152,7 +154,10 @@ def create(place: Place, work: CreateWork, change: str, *, lock_seconds: float, 
     if work.check:
         with scratch_folder() as folder:
             path = "%s/%s" % (folder, place.prefix.rpartition("/")[2])
-            return _filled(place, path, work, change, lock_seconds)
+            answer = _filled(place, path, work, change, lock_seconds)
+        if answer["error"] is not None:  # nobody knows the path of the directory in which it was planned
+            answer["error"]["message"] = answer["error"]["message"].replace(path, place.prefix)
+        return answer
     clear_hidden(place.prefix)
     answer = _filled(place, place.prefix, work, change, lock_seconds)
     if answer["error"] is not None:

@@ -28,37 +28,50 @@ ENVIRONMENT, NO_BUILDS, FROM_HISTORY, EXPLICIT, CONDA_LOCK = (
     "explicit",
     "conda-lock",
 )
+_DEFAULTS = ("pkgs/main", "pkgs/r", "pkgs/free", "pkgs/pro", "pkgs/msys2")
 FORMATS = (ENVIRONMENT, NO_BUILDS, FROM_HISTORY, EXPLICIT, CONDA_LOCK)
 
 
-def export(
-    environment: Environment, marks: Marks, form: str, *, name: str, channels: t.Sequence[str], platform: str
-) -> str:
+class Around(t.NamedTuple):
+    """What the host tells beside the environment.
+
+    :param name: the name of the environment.
+    :param channels: those of the configuration, as conda puts them behind those of the packages.
+    :param defaults: the addresses that C(defaults) stands for.
+    :param platform: such as C(linux-64).
+    """
+
+    name: str
+    channels: t.Sequence[str]
+    defaults: t.Sequence[str]
+    platform: str
+
+
+def export(environment: Environment, marks: Marks, form: str, around: Around) -> str:
     """The text of a file.
 
     :param environment: with the content of its records.
     :param form: one of FORMATS.
-    :param name: the name of the environment.
-    :param channels: those of the configuration, as conda puts them behind those of the packages.
-    :param platform: such as C(linux-64).
     :raises Refused: a package has no address.
     """
     records = sorted(environment.details or ())
     if len(records) != len(environment.records or ()):
         raise Refused("Not all records of %s can be read, so that it cannot be exported." % environment.prefix)
     if form == EXPLICIT:
-        return write_explicit_file([_address(record, environment.prefix) for record in records], platform=platform)
+        return write_explicit_file(
+            [_address(record, environment.prefix) for record in records], platform=around.platform
+        )
     if form == CONDA_LOCK:
-        return _conda_lock(environment, records, channels, platform)
-    return _environment_file(environment, marks, records, form, name, channels)
+        return _conda_lock(environment, records, around)
+    return _environment_file(environment, marks, records, form, around)
 
 
 def _environment_file(
-    environment: Environment, marks: Marks, records: t.Sequence[Record], form: str, name: str, channels: t.Sequence[str]
+    environment: Environment, marks: Marks, records: t.Sequence[Record], form: str, around: Around
 ) -> str:
-    found = list(channels)
+    found = list(around.channels)
     for record in records:
-        channel = channel_name(record)
+        channel = _channel(record, around.defaults)
         if channel is not None and channel not in found:
             found.insert(0, channel)
     specs = tuple(_spec(record, form) for record in records)
@@ -68,13 +81,21 @@ def _environment_file(
         specs = tuple(text for key, text in sorted(wished.items()) if key in there)
     pip = tuple("%s==%s" % (normalize(item.name), item.version) for item in environment.pip_packages)
     request = Request(
-        name=name,
+        name=around.name,
         channels=tuple(mask_text(channel) for channel in found),
         specs=specs,
         pip=() if form == FROM_HISTORY else tuple(sorted(pip)),
         variables=marks.variables,
     )
     return write_environment_file(request, prefix=environment.prefix)
+
+
+def _channel(record: Record, defaults: t.Sequence[str]) -> t.Optional[str]:
+    """The name by which conda writes the channel of a package."""
+    channel = channel_name(record)
+    if channel in _DEFAULTS or any((record.url or "").startswith(url.rstrip("/") + "/") for url in defaults):
+        return "defaults"
+    return channel
 
 
 def _spec(record: Record, form: str) -> str:
@@ -94,11 +115,12 @@ def _address(record: Record, prefix: str) -> t.Any:
         ) from error
 
 
-def _conda_lock(environment: Environment, records: t.Sequence[Record], channels: t.Sequence[str], platform: str) -> str:
+def _conda_lock(environment: Environment, records: t.Sequence[Record], around: Around) -> str:
     """A lock of conda-lock, version 1; what pip has installed has no address in its metadata, and is refused."""
     if environment.pip_packages:
         text = "%s holds packages of pip, whose addresses are not written down anywhere: export it as environment."
         raise Refused(text % environment.prefix)
+    platform, channels = around.platform, around.channels
     lines = ["version: 1", "metadata:", "  content_hash:", "    %s: ''" % platform, "  channels:"]
     lines += ["  - url: %s\n    used_env_vars: []" % mask_text(channel) for channel in channels] or ["  []"]
     lines += ["  platforms:", "  - %s" % platform, "  sources: []", "package:"]
@@ -117,4 +139,4 @@ def _conda_lock(environment: Environment, records: t.Sequence[Record], channels:
     return "\n".join(lines) + "\n"
 
 
-__all__ = ("FORMATS", "export")
+__all__ = ("Around", "FORMATS", "export")

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._desired import meets
@@ -22,7 +23,6 @@ from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environmen
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._pip import normalize
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._records import Record, RecordName
 from ansible_collections.labfleet.conda.plugins.module_utils._spec._match_spec import MatchSpec, parse_match_spec
-from ansible_collections.labfleet.conda.plugins.module_utils._spec._pattern import SpecError
 from ansible_collections.labfleet.conda.plugins.module_utils._spec._python_version import meets as version_meets
 from ansible_collections.labfleet.conda.plugins.module_utils._spec._request import ExplicitPackage, Request
 from ansible_collections.labfleet.conda.plugins.module_utils._spec._requirement import Requirement, parse_requirement
@@ -30,6 +30,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._spec._requirement 
 PRESENT, EXACT, CLONED = "present", "exact", "cloned"
 # What conda itself adds to every environment with a Python, and adds again when it is taken away.
 _WITH_PYTHON = ("pip",)
+_END_OF_NAME = re.compile(r"[\s=<>!~\[]")
 
 Content = t.Callable[[RecordName], t.Optional[Record]]
 
@@ -147,10 +148,8 @@ def extras_of(request: Request, records: t.Sequence[RecordName], content: Conten
 
 
 def _name_in(depend: str) -> str:
-    try:
-        return parse_match_spec(depend).name
-    except SpecError:
-        return depend.split(" ", 1)[0].lower()
+    """The name in one of the depends of a record, which are of the plain form C(NAME VERSION BUILD)."""
+    return _END_OF_NAME.split(depend.rpartition("::")[2].strip(), maxsplit=1)[0].lower()
 
 
 def _open_requirements(

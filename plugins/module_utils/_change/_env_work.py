@@ -58,6 +58,26 @@ class EnvWork(Work):
         self.wanted = wanted
         self._open = EnvPlan()
         self._before: t.Optional[Environment] = None
+        self._change_done: t.Optional[EnvChange] = None
+
+    def __call__(self, session: Session) -> _Map:
+        result = super().__call__(session)
+        if self.check and "diff" in result:
+            result.update(self.told_of(result, result.get("pip_packages", [])))
+        return result
+
+    def told_of(self, result: _Map, pip: t.Sequence[t.Mapping[str, t.Optional[str]]]) -> _Map:
+        """What the result tells of pip, and the diff with pip's packages and the marks in it."""
+        gone, come = self._open.marks.lines()
+        diff = dict(result["diff"])
+        diff["before"] += "".join("%s %s (pip)\n" % (item["name"], item["from"]) for item in pip if item["from"])
+        diff["after"] += "".join(
+            "%s %s (pip)\n" % (item["name"], item["to"] or "") for item in pip if item["to"] or self.check
+        )
+        diff["before"] += "".join(line + "\n" for line in gone)
+        diff["after"] += "".join(line + "\n" for line in come)
+        is_other = bool(result["packages"] or pip or gone or come)
+        return {"diff": diff, "pip_packages": list(pip), "changed": is_other or bool(result.get("recovered"))}
 
     def driver(self, session: Session) -> Driver:
         return session.driver().with_tool(chosen_tool(session.place, self.options["tool"]))
@@ -95,7 +115,9 @@ class EnvWork(Work):
         return plan._replace(actions=actions, commands=tuple(commands), wanted=plan.wanted or self._wanted())
 
     def _wanted(self) -> t.Tuple[Wanted, ...]:
-        return tuple(Wanted(item.name, "%s==%s" % (item.name, item.version)) for item in self.wanted.request.explicit)
+        request = self.wanted.request
+        named = [Wanted(parse_match_spec(text).name, text) for text in request.specs]
+        return (*named, *(Wanted(item.name, "%s==%s" % (item.name, item.version)) for item in request.explicit))
 
     def _may_move_python(self) -> bool:
         asked = [spec for spec in map(parse_match_spec, self.wanted.request.specs) if spec.name == "python"]
@@ -142,7 +164,7 @@ class EnvWork(Work):
         return {name: version for name, version in found.items() if version}
 
     def change(self, session: Session, driver: Driver, plan: UpdatePlan, before: Environment) -> EnvChange:
-        return self.change_class(
+        self._change_done = self.change_class(
             session.place,
             plan,
             before,
@@ -155,10 +177,16 @@ class EnvWork(Work):
             session=session,
             tool_options=self.tool_options(session.place),
         )
+        return self._change_done
 
     def _change(self, session: Session, driver: Driver, plan: UpdatePlan, before: Environment, result: _Map) -> _Map:
         if self._open.changes_packages:
-            return super()._change(session, driver, plan, before, result)
+            try:
+                result = super()._change(session, driver, plan, before, result)
+            except Failed as error:
+                error.result.update(pip_packages=[], marks={"removed": [], "set": []})
+                raise
+            return dict(result, **self.told_of(result, self._change_done.pip if self._change_done else []))
         # Each mark is written in one step, so that there is nothing that a snapshot could bring back.
         apply_marks(session.prefix, self._open.marks)
         gone, come = self._open.marks.lines()
