@@ -157,10 +157,11 @@ options:
     default: [main]
   tool:
     description:
-      - Which tool of the installation does the work. V(auto) takes a mamba of version 2 where it is installed, else
-        conda, with the libmamba solver where that is installed and nothing sets another.
+      - Which tool of the installation does the work. V(auto) takes the quickest that does the same as conda, which is a
+        mamba of version 2 or a micromamba in the base prefix where no setting is in force that only conda heeds. Else
+        it is conda, with the libmamba solver where that is installed and nothing sets another.
     type: str
-    choices: [auto, conda, mamba]
+    choices: [auto, conda, mamba, micromamba]
     default: auto
   channels:
     description:
@@ -349,7 +350,9 @@ outcome:
   type: str
   sample: committed
 packages:
-  description: The packages that change.
+  description:
+    - The packages that change, those of pip with the channel C(pypi). Of these, check mode tells the condition that is
+      asked for in place of the version, which only pip itself chooses.
   returned: always
   type: list
   elements: dict
@@ -370,14 +373,6 @@ packages:
       description: The same after; null for one that goes.
       type: dict
       sample: {version: 2.1.3, build: py312h58c1407_0, channel: conda-forge}
-pip_packages:
-  description:
-    - The packages of pip that change, with their versions before and after. In check mode those that are asked for,
-      with the version where one is named.
-  returned: always
-  type: list
-  elements: dict
-  sample: [{name: colorcet, from: null, to: 3.1.0}]
 marks:
   description: Which marks (variables, description, frozen) are set and removed; never the values of variables.
   returned: always
@@ -520,7 +515,7 @@ ARGUMENT_SPEC = {
     "platform": {"type": "str"},
     "lock_environment": {"type": "str", "default": "default"},
     "lock_categories": {"type": "list", "elements": "str", "default": ["main"]},
-    "tool": {"type": "str", "choices": ["auto", "conda", "mamba"], "default": "auto"},
+    "tool": {"type": "str", "choices": ["auto", "conda", "mamba", "micromamba"], "default": "auto"},
     "channels": {"type": "list", "elements": "str", "default": []},
     "override_channels": {"type": "bool"},
     "python": {"type": "str", "choices": ["keep", "move"], "default": "keep"},

@@ -29,6 +29,19 @@ _SOMETIMES_TOLD = frozenset(("url", "md5", "sha256", "license"))
 _TOLD_BY_CONTENT = _TOLD_BY_NAMES | frozenset("build_number channel subdir url md5 sha256 license fn".split())
 
 
+class Desired(t.NamedTuple):
+    """What is wanted of the packages of one environment.
+
+    :param specs: see parse_wanted().
+    :param state: PRESENT, LATEST or ABSENT.
+    :param with_dependents: with ABSENT, whether what needs them may go too.
+    """
+
+    specs: t.Tuple[MatchSpec, ...]
+    state: str = PRESENT
+    with_dependents: bool = False
+
+
 class Standing(t.NamedTuple):
     """How an environment stands to what is wanted of it.
 
@@ -184,4 +197,15 @@ def _name_in(depend: str) -> str:
         return depend.split(" ", 1)[0].lower()
 
 
-__all__ = ("ABSENT", "Content", "LATEST", "PRESENT", "Standing", "meets", "needed_by", "parse_wanted", "standing")
+__all__ = (
+    "ABSENT",
+    "Content",
+    "Desired",
+    "LATEST",
+    "PRESENT",
+    "Standing",
+    "meets",
+    "needed_by",
+    "parse_wanted",
+    "standing",
+)

@@ -14,6 +14,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._answer imp
 from ansible_collections.labfleet.conda.plugins.module_utils._change._desired import (
     ABSENT,
     PRESENT,
+    Desired,
     Standing,
     meets,
     needed_by,
@@ -38,19 +39,6 @@ from ansible_collections.labfleet.conda.plugins.module_utils._spec._match_spec i
 # What a base prefix cannot be without.
 _NEVER_REMOVED_FROM_BASE = frozenset(("conda", "mamba", "micromamba", "python"))
 _MAX_NAMED = 8
-
-
-class Desired(t.NamedTuple):
-    """What is wanted of the packages of one environment.
-
-    :param specs: see parse_wanted().
-    :param state: PRESENT, LATEST or ABSENT.
-    :param with_dependents: with ABSENT, whether what needs them may go too.
-    """
-
-    specs: t.Tuple[MatchSpec, ...]
-    state: str = PRESENT
-    with_dependents: bool = False
 
 
 class DesiredPlanner:
@@ -230,4 +218,4 @@ def not_held(desired: Desired, records: t.Sequence[Record]) -> t.List[str]:
     return problems
 
 
-__all__ = ("Desired", "DesiredPlanner", "not_held")
+__all__ = ("DesiredPlanner", "not_held")

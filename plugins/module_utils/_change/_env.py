@@ -83,7 +83,7 @@ def env(options: _Options, *, check: bool, note: _Note) -> _Map:
         text = "%s is the base prefix: its tool is changed by conda_update, its packages by conda_package."
         raise Refused(text % target.prefix)
     result: _Map = {"changed": False, "prefix": target.prefix, "state": state, "outcome": "unchanged", "packages": []}
-    result.update(pip_packages=[], marks={"removed": [], "set": []}, snapshot=None, recovered=None)
+    result.update(marks={"removed": [], "set": []}, snapshot=None, recovered=None)
     if state == ABSENT:
         return _absent(target, options, result, check=check, note=note)
     if state == EXPORTED:

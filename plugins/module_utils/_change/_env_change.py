@@ -20,9 +20,10 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._env_marks 
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._env_plan import EnvPlan, env_plan
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import Failed
+from ansible_collections.labfleet.conda.plugins.module_utils._change._package_changes import PackageChange
 from ansible_collections.labfleet.conda.plugins.module_utils._change._packages import read_packages
 from ansible_collections.labfleet.conda.plugins.module_utils._change._pip_step import PipStep, pip_changes
-from ansible_collections.labfleet.conda.plugins.module_utils._change._session import Session
+from ansible_collections.labfleet.conda.plugins.module_utils._change._session import HOME, Session
 from ansible_collections.labfleet.conda.plugins.module_utils._change._store import STATE
 from ansible_collections.labfleet.conda.plugins.module_utils._change._tool import (
     EXPLICIT_FILE_NAME,
@@ -37,11 +38,9 @@ from ansible_collections.labfleet.conda.plugins.module_utils._spec._explicit_fil
 from ansible_collections.labfleet.conda.plugins.module_utils._spec._request import ExplicitPackage, Request
 from ansible_collections.labfleet.conda.plugins.module_utils._system._durable import close, write_durably
 from ansible_collections.labfleet.conda.plugins.module_utils._system._files import file_sum
-from ansible_collections.labfleet.conda.plugins.module_utils._system._processes import own_variables
 from ansible_collections.labfleet.conda.plugins.module_utils._system._run import Finished
 from ansible_collections.labfleet.conda.plugins.module_utils._system._walk import open_folder
 
-_REQUIREMENTS = "requirements.txt"
 _MAX_NAMED = 5
 _MAX_TOLD = 3
 
@@ -76,7 +75,6 @@ class EnvChange(UpdateChange):
         super().__init__(*arguments, **named)
         self._wanted, self._session, self._tool_options = wanted, session, tool_options
         self.conflicts: t.List[Conflict] = []
-        self.pip: t.List[t.Dict[str, t.Optional[str]]] = []
         if not self._plan.specs:
             self.reason = "before the packages were made those of a list"
 
@@ -99,20 +97,9 @@ class EnvChange(UpdateChange):
         self._run(question)
 
     def _run_pip(self, plan: EnvPlan) -> None:
-        settings, session = self._settings, self._session
-        step = PipStep(
-            self._place.prefix,
-            session.runner,
-            session.environment(),
-            own_variables(),
-            seconds=settings.seconds,
-            grace=settings.grace,
-        )
-        if plan.pip_extras:
-            step.remove(plan.pip_extras)
-        if plan.pip:
-            file = home_file(session, _REQUIREMENTS, "".join(line + "\n" for line in plan.pip))
-            step.install(file, alone=self._wanted.request.pip_is_whole)
+        step = PipStep(plan.pip, plan.pip_extras, alone=self._wanted.request.pip_is_whole)
+        now = read_packages(self._place.prefix)
+        step.run(self._driver, now, seconds=self._settings.seconds, grace=self._settings.grace)
 
     def _run(self, question: Command) -> None:
         """As the update does, and with the conflicts of a request that cannot be met."""
@@ -148,7 +135,6 @@ class EnvChange(UpdateChange):
 
     def not_held(self, after: Environment) -> t.List[str]:
         plan = self._wanted.open_in(after)
-        self.pip = pip_changes(self._before, after)
         problems = []
         if not plan.unknown:
             problems += ["%s does not hold after the change." % spec.text for spec in plan.specs]
@@ -161,24 +147,8 @@ class EnvChange(UpdateChange):
             problems.append("The variables, description or frozen mark are not as wanted after the change.")
         return problems
 
-    def record(self) -> t.Dict[str, t.Any]:
-        record = super().record()
-        names = {change["name"] for change in record["packages"]}
-        record["packages"] += [
-            {
-                "name": item["name"],
-                "kind": "installed" if item["from"] is None else "removed" if item["to"] is None else "updated",
-                "from": _pip_side(item["from"]),
-                "to": _pip_side(item["to"]),
-            }
-            for item in self.pip
-            if item["name"] not in names
-        ]
-        return record
-
-
-def _pip_side(version: t.Optional[str]) -> t.Optional[t.Dict[str, t.Any]]:
-    return None if version is None else {"version": version, "build": None, "channel": "pypi"}
+    def changes(self) -> t.List[PackageChange]:
+        return [*super().changes(), *(pip_changes(self._before, self._after) if self._after else ())]
 
 
 def explicit_text(packages: t.Sequence[ExplicitPackage]) -> str:
@@ -191,7 +161,7 @@ def explicit_command(tool: t.Any, options: Options, prefix: str) -> Command:
 
     :raises Failed: this tool cannot.
     """
-    file = "%s/%s/home/%s" % (prefix, STATE, EXPLICIT_FILE_NAME)
+    file = "%s/%s/%s/%s" % (prefix, STATE, HOME, EXPLICIT_FILE_NAME)
     try:
         return t.cast(
             Command, tool.explicit_install(file, options._replace(channels=(), override_channels=False), prefix=prefix)
@@ -202,7 +172,7 @@ def explicit_command(tool: t.Any, options: Options, prefix: str) -> Command:
 
 def home_file(session: Session, name: str, text: str) -> str:
     """Write a file into the directory of this piece of work; its path."""
-    folder = "%s/%s/home" % (session.prefix, STATE)
+    folder = "%s/%s/%s" % (session.prefix, STATE, HOME)
     descriptor = open_folder(folder)
     try:
         write_durably(descriptor, name, text.encode("utf-8"))

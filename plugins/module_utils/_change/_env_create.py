@@ -115,7 +115,7 @@ class CreateWork(EnvWork):
 
     def _commands(self, session: Session, driver: t.Any) -> UpdatePlan:
         """What fills it: one command, without a plan of the tool beforehand."""
-        request, options, prefix = self.wanted.request, self.tool_options(session.place), session.prefix
+        request, options, prefix = self.wanted.request, self.tool_options(session.place, driver.tool), session.prefix
         commands = []
         try:
             if request.specs:
@@ -140,9 +140,7 @@ class CreateWork(EnvWork):
         changes = change.changes()
         result.update(changed=True, after=self.versions(session.place, plan))
         result.update(packages=[plain_change(item) for item in changes], diff=diff_texts(changes, session.prefix))
-        gone, come = self._open.marks.lines()
-        result.update(self.told_of(result, change.pip), marks={"removed": gone, "set": come}, changed=True)
-        return result
+        return dict(self.with_marks(result), changed=True, **self.planned(session.place, plan))
 
 
 def create(place: Place, work: CreateWork, change: str, *, lock_seconds: float, directories: t.Sequence[str]) -> _Map:

@@ -23,7 +23,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environmen
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._pip import normalize
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._records import Record, RecordName
 from ansible_collections.labfleet.conda.plugins.module_utils._spec._match_spec import MatchSpec, parse_match_spec
-from ansible_collections.labfleet.conda.plugins.module_utils._spec._python_version import meets as version_meets
+from ansible_collections.labfleet.conda.plugins.module_utils._spec._python_version import Specifiers
 from ansible_collections.labfleet.conda.plugins.module_utils._spec._request import ExplicitPackage, Request
 from ansible_collections.labfleet.conda.plugins.module_utils._spec._requirement import Requirement, parse_requirement
 
@@ -173,7 +173,7 @@ def _is_met(requirement: Requirement, environment: Environment, contents: Conten
     if requirement.url is not None:
         wheel = _version_of_wheel(requirement.url)
         return version == wheel if wheel else contents.url(requirement.name) == _without_sum(requirement.url)
-    return all(version_meets(version, *clause) is True for clause in requirement.clauses)
+    return Specifiers(",".join(map("".join, requirement.clauses))).is_met_by(version)
 
 
 def _without_sum(url: t.Optional[str]) -> t.Optional[str]:

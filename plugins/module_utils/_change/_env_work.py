@@ -12,6 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._answer import Plan
+from ansible_collections.labfleet.conda.plugins.module_utils._change._choose_tool import choose_tool, with_version
 from ansible_collections.labfleet.conda.plugins.module_utils._change._desired import PRESENT
 from ansible_collections.labfleet.conda.plugins.module_utils._change._desired_plan import Desired, DesiredPlanner
 from ansible_collections.labfleet.conda.plugins.module_utils._change._env_change import (
@@ -23,10 +24,11 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._env_marks 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._env_plan import EnvPlan, extras_of
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import Failed
 from ansible_collections.labfleet.conda.plugins.module_utils._change._package import Package
+from ansible_collections.labfleet.conda.plugins.module_utils._change._package_changes import PackageChange
 from ansible_collections.labfleet.conda.plugins.module_utils._change._pip_step import planned_pip
 from ansible_collections.labfleet.conda.plugins.module_utils._change._place import Place
-from ansible_collections.labfleet.conda.plugins.module_utils._change._session import Session, tool_of
-from ansible_collections.labfleet.conda.plugins.module_utils._change._tool import Options
+from ansible_collections.labfleet.conda.plugins.module_utils._change._session import Session
+from ansible_collections.labfleet.conda.plugins.module_utils._change._tool import Options, Tool
 from ansible_collections.labfleet.conda.plugins.module_utils._change._update_plan import Rules, UpdatePlan
 from ansible_collections.labfleet.conda.plugins.module_utils._change._verify import Driver
 from ansible_collections.labfleet.conda.plugins.module_utils._change._wanted import Wanted
@@ -38,7 +40,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._spec._request impo
 from ansible_collections.labfleet.conda.plugins.module_utils._system._files import fingerprints
 
 _Map = t.Dict[str, t.Any]
-AUTO, CONDA, MAMBA = "auto", "conda", "mamba"
+CONDA = "conda"
 _LIBMAMBA = "conda-libmamba-solver"
 
 
@@ -58,31 +60,26 @@ class EnvWork(Work):
         self.wanted = wanted
         self._open = EnvPlan()
         self._before: t.Optional[Environment] = None
-        self._change_done: t.Optional[EnvChange] = None
 
     def __call__(self, session: Session) -> _Map:
         result = super().__call__(session)
-        if self.check and "diff" in result:
-            result.update(self.told_of(result, result.get("pip_packages", [])))
-        return result
+        return self.with_marks(result) if self.check and "diff" in result else result
 
-    def told_of(self, result: _Map, pip: t.Sequence[t.Mapping[str, t.Optional[str]]]) -> _Map:
-        """What the result tells of pip, and the diff with pip's packages and the marks in it."""
+    def with_marks(self, result: _Map) -> _Map:
+        """The result with the marks in its diff; and whether anything is another."""
         gone, come = self._open.marks.lines()
         diff = dict(result["diff"])
-        diff["before"] += "".join("%s %s (pip)\n" % (item["name"], item["from"]) for item in pip if item["from"])
-        diff["after"] += "".join(
-            "%s %s (pip)\n" % (item["name"], item["to"] or "") for item in pip if item["to"] or self.check
-        )
         diff["before"] += "".join(line + "\n" for line in gone)
         diff["after"] += "".join(line + "\n" for line in come)
-        is_other = bool(result["packages"] or pip or gone or come)
-        return {"diff": diff, "pip_packages": list(pip), "changed": is_other or bool(result.get("recovered"))}
+        is_other = bool(result["packages"] or gone or come)
+        return dict(result, diff=diff, changed=is_other or bool(result.get("recovered")))
 
     def driver(self, session: Session) -> Driver:
-        return session.driver().with_tool(chosen_tool(session.place, self.options["tool"]))
+        specs = tuple(map(parse_match_spec, self.wanted.request.specs))
+        tool = choose_tool(session.place, self.options["tool"], specs, removes=self.wanted.state != PRESENT)
+        return with_version(session.driver().with_tool(tool))
 
-    def tool_options(self, place: Place) -> Options:
+    def tool_options(self, place: Place, tool: Tool) -> Options:
         """The options for commands of the tool."""
         given = self.options
         channels, alone = channels_of(given, self.wanted.request)
@@ -90,7 +87,7 @@ class EnvWork(Work):
             channels=channels,
             override_channels=alone,
             override_frozen=given["override_frozen"] or self.wanted.marks.frozen is False,
-            solver=solver_of(place, given["tool"]),
+            solver=solver_of(place, tool),
             allow_removing=True,
             allow_downgrade=given["allow_downgrade"],
         )
@@ -99,7 +96,7 @@ class EnvWork(Work):
         self._open, self._before = self.wanted.open_in(before), before
         if not self._open.changes_packages:
             return UpdatePlan((), (), Plan(), {}, [])
-        options = self.tool_options(session.place)
+        options = self.tool_options(session.place, driver.tool)
         plan = UpdatePlan((), (), Plan(), {}, [])
         if self._open.specs:
             rules = Rules(options, self._may_move_python(), self.options["allow_downgrade"])
@@ -152,11 +149,12 @@ class EnvWork(Work):
         )
 
     def planned(self, place: Place, plan: UpdatePlan) -> _Map:
-        if self._before is None:
-            return {}
-        before, after = self._open.marks.lines()
-        pip = planned_pip(self._before, self._open.pip, self._open.pip_extras)
-        return {"pip_packages": pip, "marks": {"removed": before, "set": after}}
+        gone, come = self._open.marks.lines()
+        return {"marks": {"removed": gone, "set": come}}
+
+    def planned_changes(self, place: Place, plan: UpdatePlan) -> t.List[PackageChange]:
+        pip = planned_pip(self._before, self._open.pip, self._open.pip_extras) if self._before else []
+        return [*plan.actions.changes, *pip]
 
     def versions(self, place: Place, plan: UpdatePlan) -> t.Dict[str, str]:
         names = [*(item.name for item in plan.wanted), "python"]
@@ -164,7 +162,7 @@ class EnvWork(Work):
         return {name: version for name, version in found.items() if version}
 
     def change(self, session: Session, driver: Driver, plan: UpdatePlan, before: Environment) -> EnvChange:
-        self._change_done = self.change_class(
+        return self.change_class(
             session.place,
             plan,
             before,
@@ -175,18 +173,17 @@ class EnvWork(Work):
             action=self.action,
             wanted=self.wanted,
             session=session,
-            tool_options=self.tool_options(session.place),
+            tool_options=self.tool_options(session.place, driver.tool),
         )
-        return self._change_done
 
     def _change(self, session: Session, driver: Driver, plan: UpdatePlan, before: Environment, result: _Map) -> _Map:
         if self._open.changes_packages:
             try:
                 result = super()._change(session, driver, plan, before, result)
             except Failed as error:
-                error.result.update(pip_packages=[], marks={"removed": [], "set": []})
+                error.result.update(marks={"removed": [], "set": []})
                 raise
-            return dict(result, **self.told_of(result, self._change_done.pip if self._change_done else []))
+            return self.with_marks(result)
         # Each mark is written in one step, so that there is nothing that a snapshot could bring back.
         apply_marks(session.prefix, self._open.marks)
         gone, come = self._open.marks.lines()
@@ -196,37 +193,11 @@ class EnvWork(Work):
         return dict(result, outcome="committed", snapshot=None)
 
 
-def chosen_tool(place: Place, which: str) -> t.Any:
-    """The tool that does the work: the quickest one of the installation that keeps what is promised.
-
-    That is a mamba of version 2, which is a program of its own, else the conda.
-    :raises Failed: it is not there.
-    """
-    tool = tool_of(place)
-    versions = place.installation.versions
-    if which == AUTO and tool.kind == CONDA and _is_two(versions.get(MAMBA)):
-        which = MAMBA
-    if which in (AUTO, tool.kind):
-        return tool
-    if which not in versions:
-        raise Failed("tool: the installation of %s has no %s." % (place.base, which))
-    program = "%s/bin/%s" % (place.base, which)
-    return tool._replace(kind=which, version=versions[which], program=program)
-
-
-def _is_two(version: t.Optional[str]) -> bool:
-    first = (version or "").split(".")[0]
-    return first.isdigit() and int(first) >= 2
-
-
-def solver_of(place: Place, which: str) -> t.Optional[str]:
-    """The solver that conda is told to use: the fast one, where it is there and not in force; None leaves it."""
-    installation = place.installation
-    if which != AUTO or installation.kind != CONDA or _is_two(installation.versions.get(MAMBA)):
+def solver_of(place: Place, tool: Tool) -> t.Optional[str]:
+    """The solver that conda is told to use: the fast one, where it is there and nothing sets one; None leaves it."""
+    if tool.kind != CONDA or place.solver != "classic" or place.setting("solver"):
         return None
-    if place.solver != "classic" or place.setting("solver") or _LIBMAMBA not in installation.versions:
-        return None
-    return "libmamba" if tool_of(place).since("22.11") else None
+    return "libmamba" if _LIBMAMBA in place.installation.versions and tool.since("22.11") else None
 
 
 def channels_of(options: t.Mapping[str, t.Any], request: Request) -> t.Tuple[t.Tuple[str, ...], bool]:
@@ -259,4 +230,4 @@ def _as_record(package: Package, depends: t.Tuple[str, ...]) -> Record:
     return Record(package.name, package.version, package.build, number, channel, subdir, url, frozenset(), depends)
 
 
-__all__ = ("AUTO", "EnvWork", "channels_of", "chosen_tool", "solver_of")
+__all__ = ("EnvWork", "channels_of", "solver_of")

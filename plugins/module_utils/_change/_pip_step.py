@@ -5,104 +5,88 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Installs and removes packages of pip, by the Python of the environment itself."""
+"""The packages of pip of an environment, as a file asks for them: what pip is told, and what has become of them."""
 
 from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import Failed
+from ansible_collections.labfleet.conda.plugins.module_utils._change._package import Package
+from ansible_collections.labfleet.conda.plugins.module_utils._change._package_changes import (
+    INSTALLED,
+    REMOVED,
+    UPDATED,
+    PackageChange,
+    package_changes,
+)
+from ansible_collections.labfleet.conda.plugins.module_utils._change._pip_run import BUILD, CHANNEL, Pip
+from ansible_collections.labfleet.conda.plugins.module_utils._change._pip_wanted import Installed
+from ansible_collections.labfleet.conda.plugins.module_utils._change._pip_wanted import Requirement as Wanted
+from ansible_collections.labfleet.conda.plugins.module_utils._change._verify import Driver
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import Environment
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._pip import normalize
+from ansible_collections.labfleet.conda.plugins.module_utils._spec._python_version import Specifiers
 from ansible_collections.labfleet.conda.plugins.module_utils._spec._requirement import parse_requirement
 from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import mask_text
-from ansible_collections.labfleet.conda.plugins.module_utils._system._run import Command, NotStarted, Runner
 
-# Where pip takes packages from. What would put them elsewhere than into the environment is not passed on.
-_PASSED = frozenset(
-    "PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_NO_INDEX PIP_FIND_LINKS PIP_TRUSTED_HOST PIP_CERT PIP_CLIENT_CERT PIP_PROXY"
-    " PIP_TIMEOUT PIP_RETRIES PIP_CONFIG_FILE PIP_ONLY_BINARY PIP_NO_BINARY PIP_PREFER_BINARY PIP_CACHE_DIR".split()
-)
-_MAX_SAID = 600
+_NEWEST = "newest"
 
 
 class PipStep:
-    """Runs pip.
+    """One run of pip.
 
-    :param environment: the variables of programs that are started.
-    :param variables: those of this process, of which some are for pip.
-    :param seconds: how long one run may take; grace: how long it may take to end.
+    :param lines: requirements and options, as lines of a requirements file.
+    :param extras: the packages to remove.
+    :param alone: whether the lines name all, so that what their packages need is not installed.
     """
 
-    def __init__(
-        self,
-        prefix: str,
-        runner: Runner,
-        environment: t.Mapping[str, str],
-        variables: t.Mapping[str, str],
-        *,
-        seconds: float,
-        grace: float,
-    ) -> None:
-        self._prefix, self._runner = prefix, runner
-        self._environment = dict(environment)
-        self._environment.update((name, value) for name, value in variables.items() if name in _PASSED)
-        self._environment["PATH"] = "%s/bin:%s" % (prefix, self._environment.get("PATH", ""))
-        self._seconds, self._grace = seconds, grace
+    def __init__(self, lines: t.Sequence[str], extras: t.Sequence[str], *, alone: bool) -> None:
+        found = [parse_requirement(line) for line in lines]
+        self._wanted = [item for item in found if not item.is_option]
+        self._options = [word for item in found if item.is_option for word in item.text.split(None, 1)]
+        self._options += ["--no-deps"] if alone else []
+        self._extras = extras
 
-    def install(self, file: str, *, alone: bool) -> None:
-        """Install what a requirements file names.
+    def run(self, driver: Driver, environment: Environment, *, seconds: float, grace: float) -> None:
+        """Remove what is too much, and install what is not there.
 
-        :param alone: whether the file names all, so that what its packages need is not installed.
-        :raises Failed: it was not installed.
+        :raises ChangeError: it could not be done.
         """
-        arguments = ["install", "--no-input", *(["--no-deps"] if alone else []), "-r", file]
-        self._run(arguments, "install the pip packages")
-
-    def remove(self, names: t.Sequence[str]) -> None:
-        """Remove packages; raises Failed."""
-        self._run(["uninstall", "--yes", *names], "remove pip packages")
-
-    def _run(self, arguments: t.Sequence[str], what: str) -> None:
-        program = (self._prefix + "/bin/python", "-m", "pip", "--disable-pip-version-check", *arguments)
-        command = Command(program, self._environment, seconds=self._seconds, stop_signal=2, grace=self._grace)
-        try:
-            done = self._runner.run(command)
-        except NotStarted as error:
-            text = "%s has no Python that starts, and no pip: add python and pip to its packages."
-            raise Failed(text % self._prefix) from error
-        if done.timed_out or done.interrupted:
-            how = "took longer than %g s" % self._seconds if done.timed_out else "was ended, since this run was"
-            raise Failed("pip %s." % how)
-        if done.code != 0:
-            said = " ".join((done.stderr or done.stdout)[-65536:].decode("utf-8", "replace").split())
-            raise Failed("pip could not %s of %s: %s" % (what, self._prefix, mask_text(said)[-_MAX_SAID:]))
+        installed = {
+            normalize(item.name): Installed(item.name, item.version, False) for item in environment.pip_packages
+        }
+        for record in environment.records or ():
+            installed[normalize(record.name)] = Installed(record.name, record.version, True)
+        Pip(driver, (), seconds=seconds, grace=grace).remove(self._extras, installed)
+        if self._wanted:
+            wanted = [Wanted(item.text, item.name or "", (), Specifiers(""), item.url) for item in self._wanted]
+            pip = Pip(driver, self._options, seconds=seconds, grace=grace)
+            pip.install(wanted, installed, constraints=None)
 
 
-def pip_changes(before: Environment, after: Environment) -> t.List[t.Dict[str, t.Optional[str]]]:
+def pip_changes(before: Environment, after: Environment) -> t.List[PackageChange]:
     """What has become of the packages of pip."""
-    old = {normalize(item.name): item for item in before.pip_packages}
-    new = {normalize(item.name): item for item in after.pip_packages}
-    names = sorted(name for name in {*old, *new} if _version(old, name) != _version(new, name))
-    return [{"name": name, "from": _version(old, name), "to": _version(new, name)} for name in names]
+    return package_changes(
+        *([_package(item.name, item.version) for item in side.pip_packages] for side in (before, after))
+    )
 
 
-def planned_pip(
-    environment: Environment, requirements: t.Sequence[str], extras: t.Sequence[str]
-) -> t.List[t.Dict[str, t.Optional[str]]]:
-    """What is to become of them, as far as the requirements tell."""
-    old = {normalize(item.name): item for item in environment.pip_packages}
-    planned: t.List[t.Dict[str, t.Optional[str]]] = []
-    for requirement in map(parse_requirement, requirements):
-        if not requirement.is_option:
-            name = requirement.name or requirement.text
-            planned.append({"name": mask_text(name), "from": _version(old, name), "to": requirement.pinned})
-    planned += [{"name": normalize(name), "from": _version(old, normalize(name)), "to": None} for name in extras]
+def planned_pip(environment: Environment, lines: t.Sequence[str], extras: t.Sequence[str]) -> t.List[PackageChange]:
+    """What is to become of them, as far as the requirements tell: which version comes, only pip itself decides."""
+    there = {normalize(item.name): _package(item.name, item.version) for item in environment.pip_packages}
+    planned = []
+    for item in map(parse_requirement, lines):
+        if not item.is_option:
+            name = item.name or mask_text(item.text)
+            version = item.pinned or ",".join(map("".join, item.clauses)) or _NEWEST
+            before = there.get(name)
+            planned.append(PackageChange(name, before, _package(name, version), UPDATED if before else INSTALLED))
+    planned += [PackageChange(normalize(name), there.get(normalize(name)), None, REMOVED) for name in extras]
     return planned
 
 
-def _version(packages: t.Mapping[str, t.Any], name: str) -> t.Optional[str]:
-    return packages[name].version if name in packages else None
+def _package(name: str, version: str) -> Package:
+    return Package(normalize(name), version, BUILD, channel=CHANNEL)
 
 
 __all__ = ("PipStep", "pip_changes", "planned_pip")

@@ -48,7 +48,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._lock impor
 from ansible_collections.labfleet.conda.plugins.module_utils._system._processes import own_variables
 from ansible_collections.labfleet.conda.plugins.module_utils._system._run import Interrupts, Runner, Supervised
 
-_HOME = "home"
+HOME = "home"
 # What conda_snapshot does: between the snapshot and its restore, others have worked in the prefix.
 RESTORE_ACTION = "restore"
 # What conda_env does where nothing was before: there is no snapshot to go back to.
@@ -143,7 +143,7 @@ class Session:
 
         :param own_home: give it an empty home, even where the owner has one.
         """
-        home = "%s/%s/%s" % (self.prefix, STATE, _HOME)
+        home = "%s/%s/%s" % (self.prefix, STATE, HOME)
         as_root = self.place.uid == 0
         is_own = own_home or as_root or self.place.home is None
         variables = own_variables()
@@ -188,12 +188,12 @@ def with_session(
         with Interrupts() as interrupts, PrefixLock(folder, path, what=what, wait_seconds=lock_seconds) as lock:
             session = Session(place, folder, lock, interrupts)
             records = session.records
-            remove_tree(folder, _HOME)
-            close(private_folder(_HOME, at=folder))
+            remove_tree(folder, HOME)
+            close(private_folder(HOME, at=folder))
             try:
                 return {"result": work(session), "records": records, "error": None}
             finally:
-                remove_tree(folder, _HOME)
+                remove_tree(folder, HOME)
     except ChangeError as error:
         kind = "refused" if isinstance(error, Refused) else "failed"
         return {"result": error.result, "records": records, "error": {"kind": kind, "message": str(error)}}
@@ -230,6 +230,7 @@ def identifier() -> str:
 
 __all__ = (
     "CREATE_ACTION",
+    "HOME",
     "PrefixStore",
     "RESTORE_ACTION",
     "Session",

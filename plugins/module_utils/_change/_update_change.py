@@ -145,7 +145,7 @@ class UpdateChange(Change):
         except Exception as error:  # noqa: BLE001 - whatever it is, it is a reason to go back
             return ["%s cannot be read after the change: %s" % (prefix, error)]
         problems = self.not_held(after)
-        problems += damage(prefix, after)
+        problems += damage(prefix, after, but=self.forgiven(after))
         if self._envs() != self._envs_before:
             problems.append("Environments other than the one changed are not as they were.")
         if problems:
@@ -164,6 +164,10 @@ class UpdateChange(Change):
         """What was wanted and does not hold, one sentence each."""
         open_ = unmet(self._plan.wanted, after.records or [])
         return ["%s does not hold after the change." % item.spec for item in open_]
+
+    def forgiven(self, after: Environment) -> t.Set[str]:
+        """The files of packages that may be missing, since somebody wants it so."""
+        return set()
 
     def verify_restored(self) -> t.List[str]:
         return whole_again(self._place.prefix, self._before, self._driver)
@@ -191,10 +195,13 @@ def _does_not_start(driver: Driver) -> t.List[str]:
     return [] if done.code == 0 else ["%s ends with exit code %d." % (" ".join(question.argv), done.code)]
 
 
-def damage(prefix: str, environment: Environment) -> t.List[str]:
-    """What is missing, or left over, in a prefix."""
+def damage(prefix: str, environment: Environment, *, but: t.AbstractSet[str] = frozenset()) -> t.List[str]:
+    """What is missing, or left over, in a prefix.
+
+    :param but: the files that may be missing.
+    """
     problems = []
-    missing = absent(prefix, owned_paths(environment))
+    missing = absent(prefix, owned_paths(environment) - but)
     if missing:
         problems.append(_named("%d files of packages are missing", missing))
     if not environment.has_history:

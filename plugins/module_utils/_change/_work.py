@@ -14,7 +14,10 @@ import typing as t
 from ansible_collections.labfleet.conda.plugins.module_utils._change._conclude import pruned
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import Failed, Refused
 from ansible_collections.labfleet.conda.plugins.module_utils._change._journal import DONE, read_journal
-from ansible_collections.labfleet.conda.plugins.module_utils._change._package_changes import diff_texts
+from ansible_collections.labfleet.conda.plugins.module_utils._change._package_changes import (
+    PackageChange,
+    diff_texts,
+)
 from ansible_collections.labfleet.conda.plugins.module_utils._change._packages import read_packages
 from ansible_collections.labfleet.conda.plugins.module_utils._change._place import Place
 from ansible_collections.labfleet.conda.plugins.module_utils._change._preflight import check_space
@@ -86,6 +89,10 @@ class Work(abc.ABC):
         """What the result tells of the plan, beside the packages."""
         return {}
 
+    def planned_changes(self, place: Place, plan: UpdatePlan) -> t.List[PackageChange]:
+        """The packages that would change."""
+        return plan.actions.changes
+
     def settings(self) -> Settings:
         """How it is carried out."""
         given = self.options
@@ -126,7 +133,7 @@ class Work(abc.ABC):
         if self.is_nothing(plan):
             return result
         result["space"] = check_space(session.place, plan.actions, reserve=self.options["reserve"], copies=_COPIES)
-        changes = plan.actions.changes
+        changes = self.planned_changes(session.place, plan)
         result.update(changed=True, packages=[plain_change(item) for item in changes])
         result["diff"] = diff_texts(changes, session.prefix)
         if self.check:

@@ -4,109 +4,155 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
+"""The order of the versions of Python packages, and their specifiers (PEP 440), for hosts without the library for it.
 
-"""The order of the versions of Python projects (PEP 440), as far as it decides whether a requirement is met."""
+A pre-release that is installed meets a specifier like any other version: that is how pip judges what is there.
+"""
 
 from __future__ import annotations
 
-import functools
 import re
 import typing as t
 
 _VERSION = re.compile(
     r"\s*v?(?:(?P<epoch>[0-9]+)!)?(?P<release>[0-9]+(?:\.[0-9]+)*)"
-    r"(?:[-_.]?(?P<pre>alpha|a|beta|b|preview|pre|c|rc)[-_.]?(?P<pre_number>[0-9]*))?"
-    r"(?P<post>-(?P<post_bare>[0-9]+)|[-_.]?(?:post|rev|r)[-_.]?(?P<post_number>[0-9]*))?"
+    r"(?:[-_.]?(?P<pre>alpha|beta|preview|pre|a|b|c|rc)[-_.]?(?P<pre_number>[0-9]*))?"
+    r"(?P<post>-(?P<post_plain>[0-9]+)|[-_.]?(?:post|rev|r)[-_.]?(?P<post_number>[0-9]*))?"
     r"(?P<dev>[-_.]?dev[-_.]?(?P<dev_number>[0-9]*))?"
     r"(?:\+(?P<local>[a-z0-9]+(?:[-_.][a-z0-9]+)*))?\s*\Z",
     re.IGNORECASE,
 )
-_PRE = {"alpha": "a", "beta": "b", "c": "rc", "pre": "rc", "preview": "rc"}
-_FIRST: t.Tuple[t.Any, ...] = (-1,)
-_LAST: t.Tuple[t.Any, ...] = (9,)
+_CLAUSE = re.compile(r"\s*(~=|===|==|!=|<=|>=|<|>)\s*(\S+)\s*\Z")
+_PRE = {"alpha": "a", "a": "a", "beta": "b", "b": "b", "c": "rc", "pre": "rc", "preview": "rc", "rc": "rc"}
+_FIRST, _LAST = -1, 1 << 62
+_NO_PRE = ("~", 0)
+
+
+class InvalidPythonVersion(ValueError):
+    """A text that is no version, or no specifier, of PEP 440."""
 
 
 class PythonVersion(t.NamedTuple):
-    """A version.
+    """A version; the order of the fields is the order of versions."""
 
-    :ivar public: epoch, release without zeros at its end, and the keys of pre-, post- and dev-release.
-    :ivar local: what stands behind the plus.
-    """
-
-    public: t.Tuple[t.Any, ...]
-    local: t.Tuple[t.Any, ...]
-    release: t.Tuple[int, ...]
     epoch: int
+    release: t.Tuple[int, ...]
+    pre: t.Tuple[t.Any, ...]
+    post: int
+    dev: int
+    local: t.Tuple[t.Tuple[int, t.Any], ...]
+
+    @property
+    def public(self) -> PythonVersion:
+        return self._replace(local=())
 
     @property
     def is_pre(self) -> bool:
-        return self.public[2] not in (_LAST,) or self.public[4] != _LAST
-
-    @property
-    def is_post(self) -> bool:
-        return self.public[3] != _FIRST
+        return self.pre != _NO_PRE or self.dev != _LAST
 
 
-@functools.lru_cache(maxsize=4096)
-def parse_python_version(text: str) -> t.Optional[PythonVersion]:
-    """Read a version; None where it is none."""
-    match = _VERSION.match(text)
-    if not match:
-        return None
-    release = tuple(int(part) for part in match.group("release").split("."))
-    trimmed = list(release)
-    while len(trimmed) > 1 and trimmed[-1] == 0:
-        trimmed.pop()
-    epoch = int(match.group("epoch") or 0)
-    has_post = match.group("post") is not None
-    post = int(match.group("post_bare") or match.group("post_number") or 0)
-    dev = (0, int(match.group("dev_number") or 0)) if match.group("dev") is not None else _LAST
-    if match.group("pre"):
-        name = match.group("pre").lower()
-        pre: t.Tuple[t.Any, ...] = (0, _PRE.get(name, name), int(match.group("pre_number") or 0))
-    else:
-        pre = _FIRST if not has_post and dev != _LAST else _LAST
-    public = (epoch, tuple(trimmed), pre, (0, post) if has_post else _FIRST, dev)
-    words = re.split(r"[-_.]", (match.group("local") or "").lower())
-    local = tuple((1, int(word), "") if word.isdigit() else (0, 0, word) for word in words if word)
-    return PythonVersion(public, local, release, epoch)
+def parse_python_version(text: str) -> PythonVersion:
+    """Read a version.
+
+    :raises InvalidPythonVersion: it is none.
+    """
+    found = _VERSION.match(text)
+    if not found:
+        raise InvalidPythonVersion("%r is no version of a Python package" % text)
+    release = tuple(int(part) for part in found.group("release").split("."))
+    while len(release) > 1 and release[-1] == 0:
+        release = release[:-1]
+    post = int(found.group("post_plain") or found.group("post_number") or 0) if found.group("post") else _FIRST
+    dev = int(found.group("dev_number") or 0) if found.group("dev") else _LAST
+    if found.group("pre"):
+        pre: t.Tuple[t.Any, ...] = (_PRE[found.group("pre").lower()], int(found.group("pre_number") or 0))
+    else:  # a version that is only a development of the release comes before its pre-releases, all others after them
+        pre = ("", 0) if post == _FIRST and dev != _LAST else _NO_PRE
+    local = tuple(
+        (1, int(part)) if part.isdigit() else (0, part.lower())
+        for part in re.split("[-_.]", found.group("local") or "")
+        if part
+    )
+    return PythonVersion(int(found.group("epoch") or 0), release, pre, post, dev, local)
 
 
-def meets(installed: str, operator: str, wanted: str) -> t.Optional[bool]:
-    """Whether a version meets a clause; None where one of both is no version."""
-    here = parse_python_version(installed)
+class Specifiers:
+    """A set of conditions such as C(>=2.1,<3,!=2.4.*); an empty text is met by every version.
+
+    :raises InvalidPythonVersion: it is none.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text.strip()
+        self._tests = [_test(clause) for clause in self.text.split(",") if clause.strip()]
+
+    def is_met_by(self, version: str) -> bool:
+        """Whether an installed version meets them; one that PEP 440 does not know meets only what names it exactly."""
+        return all(test(version) for test in self._tests)
+
+
+def _test(clause: str) -> t.Callable[[str], bool]:
+    found = _CLAUSE.match(clause)
+    if not found:
+        raise InvalidPythonVersion("%r is no condition on the version of a Python package" % clause.strip())
+    operator, text = found.groups()
     if operator == "===":
-        return installed.strip().lower() == wanted.strip().lower()
-    there = parse_python_version(wanted[:-2] if wanted.endswith(".*") else wanted)
-    if here is None or there is None or (wanted.endswith(".*") and operator not in ("==", "!=")):
-        return None
-    if operator in ("==", "!="):
-        return _is_equal(here, there, wanted) == (operator == "==")
+        return lambda version: version.strip().lower() == text.lower()
+    if text.endswith(".*"):
+        if operator not in ("==", "!="):
+            raise InvalidPythonVersion("%r: only == and != take a version with .*" % clause.strip())
+        wanted = parse_python_version(text[:-2])
+        return _guarded(lambda version: _starts(version, text[:-2], wanted) == (operator == "=="), operator)
+    wanted = parse_python_version(text)
     if operator == "~=":
-        series = _starts_with(here, there._replace(release=there.release[:-1]))
-        return here.public >= there.public and series if len(there.release) > 1 else None
-    if operator in ("<=", ">="):
-        return here.public <= there.public if operator == "<=" else here.public >= there.public
-    if operator == "<":
-        # No pre-release of the version itself.
-        same = 4 if there.is_post else 2
-        is_its_own = here.is_pre and not there.is_pre and here.public[:same] == there.public[:same]
-        return here.public < there.public and not is_its_own
-    # No post-release of it, and none that differs in the local part alone.
-    is_its_own = here.is_post and not there.is_post and here.public[:3] == there.public[:3]
-    return here.public > there.public and not is_its_own
+        return _guarded(_compatible(text, wanted), operator)
+    return _guarded(lambda version: _compare(version, operator, wanted), operator)
 
 
-def _is_equal(here: PythonVersion, there: PythonVersion, wanted: str) -> bool:
-    if wanted.endswith(".*"):
-        return _starts_with(here, there)
-    return here.public == there.public and (not there.local or here.local == there.local)
+def _guarded(test: t.Callable[[PythonVersion], bool], operator: str) -> t.Callable[[str], bool]:
+    def judge(text: str) -> bool:
+        try:
+            return test(parse_python_version(text))
+        except InvalidPythonVersion:
+            return operator == "!="
+
+    return judge
 
 
-def _starts_with(here: PythonVersion, there: PythonVersion) -> bool:
-    size = len(there.release)
-    padded = here.release + (0,) * (size - len(here.release))
-    return here.epoch == there.epoch and padded[:size] == there.release
+def _parts(text: str) -> t.List[int]:
+    found = _VERSION.match(text)
+    return [int(part) for part in found.group("release").split(".")] if found else []
 
 
-__all__ = ("PythonVersion", "meets", "parse_python_version")
+def _starts(version: PythonVersion, text: str, wanted: PythonVersion) -> bool:
+    """Whether a version begins with the release of another, as it is written."""
+    count = len(_parts(text))
+    padded = (*version.release, *([0] * count))[:count]
+    return version.epoch == wanted.epoch and list(padded) == _parts(text)
+
+
+def _compatible(text: str, wanted: PythonVersion) -> t.Callable[[PythonVersion], bool]:
+    parts = _parts(text)
+    if len(parts) < 2:
+        raise InvalidPythonVersion("~=%s: it needs two numbers at least, as in ~=2.1" % text)
+    series = "%d!%s" % (wanted.epoch, ".".join(map(str, parts[:-1])))
+    return lambda version: version.public >= wanted and _starts(version, series, wanted)
+
+
+def _compare(version: PythonVersion, operator: str, wanted: PythonVersion) -> bool:
+    public = version.public
+    if operator in ("==", "!="):
+        is_same = (version if wanted.local else public) == wanted
+        return is_same == (operator == "==")
+    if operator == "<=":
+        return public <= wanted
+    if operator == ">=":
+        return public >= wanted
+    if operator == "<":  # a pre-release of the very version does not count as before it
+        whole = public._replace(pre=_NO_PRE, dev=_LAST, post=public.post if public.pre == _NO_PRE else _FIRST)
+        return public < wanted and (wanted.is_pre or not public.is_pre or whole != wanted)
+    bare = public._replace(post=_FIRST, dev=_LAST)  # nor a post-release as after it
+    return public > wanted and (wanted.post != _FIRST or public.post == _FIRST or bare != wanted)
+
+
+__all__ = ("InvalidPythonVersion", "PythonVersion", "Specifiers", "parse_python_version")
