@@ -23,8 +23,13 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._env_change
 from ansible_collections.labfleet.conda.plugins.module_utils._change._env_marks import apply_marks
 from ansible_collections.labfleet.conda.plugins.module_utils._change._env_plan import EnvPlan, extras_of
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import Failed
+from ansible_collections.labfleet.conda.plugins.module_utils._change._journal import read_journal
 from ansible_collections.labfleet.conda.plugins.module_utils._change._package import Package
-from ansible_collections.labfleet.conda.plugins.module_utils._change._package_changes import PackageChange
+from ansible_collections.labfleet.conda.plugins.module_utils._change._package_changes import (
+    PackageChange,
+    diff_texts,
+)
+from ansible_collections.labfleet.conda.plugins.module_utils._change._packages import read_packages
 from ansible_collections.labfleet.conda.plugins.module_utils._change._pip_step import planned_pip
 from ansible_collections.labfleet.conda.plugins.module_utils._change._place import Place
 from ansible_collections.labfleet.conda.plugins.module_utils._change._session import Session
@@ -62,6 +67,11 @@ class EnvWork(Work):
         self._before: t.Optional[Environment] = None
 
     def __call__(self, session: Session) -> _Map:
+        if read_journal(session.folder, session.prefix) is None:
+            self._before = read_packages(session.prefix)
+            self._open = self.wanted.open_in(self._before)
+            if not self._open.changes_packages:  # for which no tool is needed
+                return self._marked(session, {"changed": not self._open.marks.is_empty})
         result = super().__call__(session)
         return self.with_marks(result) if self.check and "diff" in result else result
 
@@ -184,13 +194,20 @@ class EnvWork(Work):
                 error.result.update(marks={"removed": [], "set": []})
                 raise
             return self.with_marks(result)
-        # Each mark is written in one step, so that there is nothing that a snapshot could bring back.
-        apply_marks(session.prefix, self._open.marks)
+        return self._marked(session, result)
+
+    def _marked(self, session: Session, result: _Map) -> _Map:
+        """Each mark is written in one step, so that there is nothing that a snapshot could bring back."""
         gone, come = self._open.marks.lines()
         names = [line.partition(":")[0] for line in [*("no " + line for line in gone), *come]]
+        result = dict(result, marks={"removed": gone, "set": come}, packages=[], snapshot=None)
+        result = self.with_marks(dict(result, diff=diff_texts((), session.prefix)))
+        if not names or self.check:
+            return dict(result, outcome="planned") if names else result
+        apply_marks(session.prefix, self._open.marks)
         told = {"action": self.action, "prefix": session.prefix, "outcome": "committed", "message": ", ".join(names)}
         session.records.append(told)
-        return dict(result, outcome="committed", snapshot=None)
+        return dict(result, outcome="committed")
 
 
 def solver_of(place: Place, tool: Tool) -> t.Optional[str]:
