@@ -368,19 +368,24 @@ def test_killed_at_any_instant_the_next_run_creates_it_whole(host):
         assert host.run("killed", state="absent")["outcome"] == "committed"
 
 
-def test_a_new_environment_belongs_to_the_owner_of_its_directory(host, tmp_path):
+def test_a_new_environment_belongs_to_the_owner_of_its_directory(host, tmp_path, monkeypatch):
     if os.geteuid() != 0:
         pytest.skip("only root can work as another user")
     let_others_pass(host.base.path.parent)
     home = tmp_path / "envs"
     home.mkdir()
     let_others_pass(home)
-    os.chown(home, 65534, 65534)
+    caches = tmp_path / "pkgs"
+    caches.mkdir()
+    for path in (home, caches):
+        os.chown(path, 65534, 65534)
+    monkeypatch.setenv("CONDA_PKGS_DIRS", str(caches))
     done = host.run(environment=str(home / "mine"), packages=["zlib"])
     if "no user of this host" in done.get("failed", ""):
         pytest.skip("there is no user nobody")
     assert done["outcome"] == "committed", done
-    assert {path.stat().st_uid for path in (home / "mine").rglob("*")} == {65534}
+    folders = [path for path in [home / "mine", *(home / "mine").rglob("*")] if path.is_dir()]  # files are links
+    assert {path.stat().st_uid for path in folders} == {65534}
     home.chmod(0o777)
     refused = host.run(environment=str(home / "other"), packages=["six"])
     assert "everybody" in refused["failed"] and not (home / "other").exists()
