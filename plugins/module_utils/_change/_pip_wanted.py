@@ -22,7 +22,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._spec._python_versi
 
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _REQUIREMENT = re.compile(r"(%s)\s*(?:\[([^\]]*)\])?\s*(@\s*(\S+)|\(?([^()@;]*)\)?)\Z" % _NAME)
-_VCS = re.compile(r"(git|hg|svn|bzr)\+(.+?)(?:@([^@/]+))?(?:#.*)?\Z")
+_VCS = re.compile(r"(git|hg|svn|bzr)\+(.+?)(?:@([^@/#]+))?(?:#.*)?\Z")
 
 
 class Requirement(t.NamedTuple):
