@@ -16,6 +16,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._errors imp
 from ansible_collections.labfleet.conda.plugins.module_utils._change._place import Place, look_at, refuse_unless_ours
 from ansible_collections.labfleet.conda.plugins.module_utils._change._prune import prune
 from ansible_collections.labfleet.conda.plugins.module_utils._change._session import (
+    CREATE_ACTION,
     RESTORE_ACTION,
     Session,
     forget,
@@ -54,7 +55,16 @@ def run_work(place: Place, work: t.Callable[[Session], _Map], *, what: str, lock
     """
 
     def run() -> _Map:
-        return clean(with_session(place, work, what=what, lock_seconds=lock_seconds))
+        return with_session(place, work, what=what, lock_seconds=lock_seconds)
+
+    return run_worker(place, run)
+
+
+def run_worker(place: Place, work: t.Callable[[], _Map]) -> _Map:
+    """Let the owner of a prefix do a piece of work; its answer is that of with_session()."""
+
+    def run() -> _Map:
+        return t.cast(_Map, clean(work()))
 
     try:
         return t.cast(_Map, run_as(*_owner(place), run))
@@ -112,6 +122,8 @@ def write_down(
     try:
         for record in records:
             record = dict(record)
+            if record["action"] == CREATE_ACTION:
+                record.pop("snapshot", None)  # there is none; it has named the change in the journal alone
             entry = _written(ledger, record) if record.pop("again", False) else None
             entry = entry or Head(*append(ledger, dict(record, who=who), now=now))
     except LedgerError as error:
@@ -186,4 +198,4 @@ def pruned(prefix: str, options: t.Mapping[str, t.Any], change: str) -> t.List[s
         return []
 
 
-__all__ = ("concluded", "pruned", "recovered_first", "run_work", "write_down")
+__all__ = ("concluded", "pruned", "recovered_first", "run_work", "run_worker", "write_down")

@@ -22,6 +22,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan imp
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._solver import solver_in_force
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._standalone import standalone_program
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import Environment
+from ansible_collections.labfleet.conda.plugins.module_utils._prefix._history import EMPTY
 from ansible_collections.labfleet.conda.plugins.module_utils._system._access import NOBODY, Writers
 from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable
 from ansible_collections.labfleet.conda.plugins.module_utils._system._files import is_folder, is_there
@@ -173,7 +174,7 @@ def _why(look: Look, path: str) -> str:
     return " It could not be read: %s." % found[0]["reason"] if found else ""
 
 
-def _place(look: Look, installation: Installation, environment: Environment) -> Place:
+def _place(look: Look, installation: Installation, environment: Environment, who: t.Optional[Writers] = None) -> Place:
     identities = look.survey.root.identities
     name = identities.user_name(environment.uid)
     user = identities.find_user(name) if name else None
@@ -190,8 +191,31 @@ def _place(look: Look, installation: Installation, environment: Environment) -> 
         home=user.home if user else None,
         gid=user.gid if user else environment.gid,
         unread=["%s: %s" % (item["path"], item["reason"]) for item in entries if item["path"].startswith(below)],
-        writers=_writers(look, installation, environment),
+        writers=_writers(look, installation, environment) if who is None else who,
     )
+
+
+def look_at_new(base: str, prefix: str, *, uid: int, gid: int, name: t.Optional[str], writers: Writers) -> Place:
+    """What is to make an environment that is not there yet, as if it were there and empty.
+
+    :param base: the base prefix of the tool.
+    :param prefix: the path that the environment gets.
+    :param uid: the number of who makes it; name: the name.
+    :param writers: who could exchange it.
+    :raises Refused: there is no installation.
+    """
+    users = [name] if name and uid != _ROOT else []
+    look = Look(Options(search_paths=["/" + base.strip("/")], depth=0, users=users))
+    look.run()
+    there = _environment(look, "/" + base.strip("/"))
+    found = [item for item in look.result.installations if item.environment is there]
+    if not found:
+        raise Refused("%s holds no conda, mamba or micromamba: name a base prefix." % base)
+    empty = there._replace(
+        prefix=prefix, uid=uid, gid=gid, has_history=False, directory_names=frozenset(), records=[], details=[],
+        history=EMPTY, pinned=[], frozen=None, created=None, python_version=None, pip_packages=[], tool_metadata={},
+    )  # fmt: skip
+    return _place(look, found[0], empty, writers)
 
 
 def look_at_program(path: str) -> Place:
@@ -271,4 +295,4 @@ def _refuse_writers(place: Place, path: str, who: Writers, trusted: t.Sequence[s
         )
 
 
-__all__ = ("Place", "look_at", "look_at_program", "refuse_unless_ours", "standalone_micromamba")
+__all__ = ("Place", "look_at", "look_at_new", "look_at_program", "refuse_unless_ours", "standalone_micromamba")

@@ -51,6 +51,8 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._run import
 HOME = "home"
 # What conda_snapshot does: between the snapshot and its restore, others have worked in the prefix.
 RESTORE_ACTION = "restore"
+# What conda_env does where nothing was before: there is no snapshot to go back to.
+CREATE_ACTION = "create"
 
 
 class PrefixStore(Store):
@@ -76,6 +78,9 @@ class PrefixStore(Store):
         return {"id": taken.id, "files": taken.counts.get("files", 0), "bytes": taken.bytes}
 
     def restore(self, snapshot: str, journal: Journal) -> t.Dict[str, t.Any]:
+        if journal.record.get("action") == CREATE_ACTION:
+            text = "%s was being created when its run was cut off, and is not whole: run that task of conda_env again."
+            raise Failed(text % self.prefix)
         try:
             found = next(item for item in load_all(self.prefix) if item.id == snapshot and item.complete)
             if was_emptied(self.folder, journal.change):
@@ -226,6 +231,7 @@ def identifier() -> str:
 
 
 __all__ = (
+    "CREATE_ACTION",
     "HOME",
     "PrefixStore",
     "RESTORE_ACTION",

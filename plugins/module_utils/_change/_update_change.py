@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.labfleet.conda.plugins.module_utils._change._answer import Answer
 from ansible_collections.labfleet.conda.plugins.module_utils._change._diagnosis import explain
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import ChangeError, Failed
 from ansible_collections.labfleet.conda.plugins.module_utils._change._package_changes import (
@@ -33,7 +34,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._wanted imp
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import Environment
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._records import channel_name
 from ansible_collections.labfleet.conda.plugins.module_utils._system._files import absent, names_below, tree_names
-from ansible_collections.labfleet.conda.plugins.module_utils._system._run import Interrupts, NotStarted
+from ansible_collections.labfleet.conda.plugins.module_utils._system._run import Finished, Interrupts, NotStarted
 
 _MAX_NAMED = 3
 _MAX_SAID = 400
@@ -117,12 +118,16 @@ class UpdateChange(Change):
             raise Failed("%s took longer than %g s and was ended." % (tool.kind, settings.seconds))
         if done.interrupted:
             raise Failed("%s was ended, since this run was (signal %d)." % (tool.kind, done.interrupted))
-        answer = self._driver.read(question, done)
+        answer = self.read(question, done)
         if answer.error is not None:
             told = explain(answer.error, Facts(tool=tool, records=self._before.details or ()))
             cause = " %s %s" % (told[0].cause, told[0].remedy) if told else ""
             said = " ".join(answer.error.message.split())[-_MAX_SAID:]
             raise Failed("%s failed (%s).%s It says: %s" % (tool.kind, answer.error.kind, cause, said))
+
+    def read(self, question: Command, done: Finished) -> Answer:
+        """What the tool has answered to a command of the change."""
+        return self._driver.read(question, done)
 
     def _write_solver(self, solver: str) -> None:
         """Let the condarc of the prefix say which solver; conda writes it itself, and keeps what else is there."""

@@ -13,6 +13,7 @@ import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._answer import Answer, Plan, found_packages
 from ansible_collections.labfleet.conda.plugins.module_utils._change._causes import Diagnosis
+from ansible_collections.labfleet.conda.plugins.module_utils._change._conflicts import conflicts
 from ansible_collections.labfleet.conda.plugins.module_utils._change._diagnosis import explain, why_not_newer
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import Failed, Refused
 from ansible_collections.labfleet.conda.plugins.module_utils._change._package import Package
@@ -32,6 +33,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._spec._version impo
 # The classic solver takes half a minute for 300 packages here, and many minutes on real channels.
 PLAN_SECONDS = 1800.0
 _MAX_SAID = 400
+_MAX_CONFLICTS = 3
 _NEVER_REMOVED = ("conda", "mamba", "micromamba", "python")
 
 
@@ -191,9 +193,13 @@ class Planner:
         diagnoses = explain(error, self._facts(answer))
         specs = ", ".join(item.spec for item in open_)
         what = "plan the installation of %s in" % specs if specs else "search the channels of"
-        return _sentence(
-            "could not %s %s" % (what, self._place.prefix), diagnoses, error.message, self._driver.tool.kind
-        )
+        what = "could not %s %s" % (what, self._place.prefix)
+        found = conflicts(error, [item.spec for item in open_], self._records)
+        if not found:
+            return _sentence(what, diagnoses, error.message, self._driver.tool.kind)
+        text = "%s %s. %s" % (self._driver.tool.kind, what, " ".join(item.text for item in found[:_MAX_CONFLICTS]))
+        told = {"diagnoses": [dict(item._asdict()) for item in diagnoses]}
+        return Failed(text, dict(told, conflicts=[item.as_dict() for item in found]))
 
     def nothing(self, answer: Answer, open_: t.Sequence[Wanted]) -> Failed:
         """The tool says that there is nothing to do, and the files say otherwise."""

@@ -16,7 +16,7 @@ import os
 import re
 import typing as t
 
-from ansible_collections.labfleet.conda.plugins.module_utils._prefix._yaml import Node, YamlError, read_yaml
+from ansible_collections.labfleet.conda.plugins.module_utils._spec._yaml import Node, YamlError, read_yaml
 
 _SHAPE_KEYS = {
     # L: list of, M: map of; b: boolean, n: boolean or null, t: text, o: text or null, i: integer, f: float,

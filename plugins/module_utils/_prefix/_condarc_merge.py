@@ -13,7 +13,7 @@ import re
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._condarc import SHAPES, CondarcFile, Entry, mark_of
-from ansible_collections.labfleet.conda.plugins.module_utils._prefix._yaml import Node
+from ansible_collections.labfleet.conda.plugins.module_utils._spec._yaml import Node
 
 _CHOICES = {
     "channel_priority": "strict flexible disabled",

@@ -87,10 +87,10 @@ def test_absent_and_latest():
 @pytest.mark.parametrize(
     ("texts", "state", "said"),
     [
-        (["rich; python_version < '3.9'"], "present", "semicolon"), (["rich>=x"], "present", "no requirement"),
-        (["./local"], "present", "no requirement"), (["-r file"], "present", "no requirement"),
+        (["rich; python_version < '3.9'"], "present", "semicolon"), (["rich>=x"], "present", "no version"),
+        (["./local"], "present", "no requirement"), (["-r file"], "present", "another file"),
         (["rich", "RICH>=1"], "present", "twice"), (["rich>=1"], "latest", "just a name"),
-        (["rich>=1"], "absent", "just a name"), (["git+https://host.example/x"], "present", "no requirement"),
+        (["rich>=1"], "absent", "just a name"), (["git+https://host.example/x"], "present", "names no package"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_judged_is_refused(texts, state, said):
