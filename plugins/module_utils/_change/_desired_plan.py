@@ -111,10 +111,17 @@ class DesiredPlanner:
         if answer.nothing_to_do or answer.actions.is_empty:
             if must:
                 raise self._planner.nothing(answer, open_)
+            self._refuse_empty_channels(open_)
             return Plan()
         self._planner.check(answer.actions, {item.name for item in open_})
         self._keep_pins(answer.actions)
         return answer.actions
+
+    def _refuse_empty_channels(self, open_: t.Sequence[Wanted]) -> None:
+        """A portal's page in place of an index is an empty channel for some tools: then nothing is ever newer."""
+        tool = self._driver.tool
+        if tool.takes_html_for_empty and not any(self._planner.search(item.name) for item in open_):
+            raise self._planner.no_channel(open_[0].name)
 
     def _keep_pins(self, actions: Plan) -> None:
         """Refuse a plan that a pin forbids: some versions of conda pass over the pin of what is asked for."""

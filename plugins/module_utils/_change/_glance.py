@@ -40,13 +40,12 @@ _MAX_ORIGIN = 65536
 class Glance(t.NamedTuple):
     """What was seen of an environment.
 
-    :ivar unread: the first thing that could not be read of it, as PATH: REASON.
     :ivar is_pending: whether a change of it was interrupted, or is not in the ledger yet.
     """
 
     environment: Environment
     is_pending: bool
-    unread: t.Optional[str]
+    root: Root
 
     @property
     def prefix(self) -> str:
@@ -55,7 +54,7 @@ class Glance(t.NamedTuple):
     def content(self, name: RecordName) -> t.Optional[Record]:
         """The content of a record; None where it cannot be read."""
         try:
-            with Root("/").directory(self.prefix + "/conda-meta") as meta:
+            with self.root.directory(self.prefix + "/conda-meta") as meta:
                 return parse_record(meta.read(name.file_name), expected=name)
         except (Absent, Unreadable, BadRecord):
             return None
@@ -71,7 +70,7 @@ class Glance(t.NamedTuple):
         by_pip = {(item.name, item.version) for item in self.environment.pip_packages}
         found: t.Dict[str, Installed] = {}
         try:
-            with Root("/").directory("%s/%s" % (self.prefix, site_packages(python))) as packages:
+            with self.root.directory("%s/%s" % (self.prefix, site_packages(python))) as packages:
                 for item in distributions(packages.names()):
                     by_conda = (item.name, item.version) not in by_pip
                     origin = _origin(packages, item) if with_origin and not by_conda else None
@@ -96,19 +95,17 @@ def glance_at(prefix: str) -> Glance:
 
     :raises Refused: there is none, or it cannot be read.
     """
-    report = Report()
+    root = Root("/")
     try:
-        with Root("/").directory(prefix) as directory:
-            environment = read_environment(directory, report=report)
+        with root.directory(prefix) as directory:
+            environment = read_environment(directory, report=Report())
             is_pending = directory.has(_JOURNAL)
     except Absent as error:
         text = "There is no environment at %s: it has no conda-meta directory. Make it first, with conda_env."
         raise Refused(text % prefix) from error
     except Unreadable as error:
         raise Refused("%s cannot be looked at: %s." % (error.path, error.reason)) from error
-    entries = report.entries
-    unread = "%(path)s: %(reason)s" % entries[0] if entries else None
-    return Glance(environment, is_pending, unread)
+    return Glance(environment, is_pending, root)
 
 
 __all__ = ("Glance", "glance_at")

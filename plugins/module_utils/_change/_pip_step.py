@@ -59,7 +59,7 @@ class PipStep:
             installed[normalize(record.name)] = Installed(record.name, record.version, True)
         Pip(driver, (), seconds=seconds, grace=grace).remove(self._extras, installed)
         if self._wanted:
-            wanted = [Wanted(item.text, item.name or "", (), Specifiers(""), item.url) for item in self._wanted]
+            wanted = [Wanted(item.text, item.name or "", Specifiers(""), item.url) for item in self._wanted]
             pip = Pip(driver, self._options, seconds=seconds, grace=grace)
             pip.install(wanted, installed, constraints=None)
 

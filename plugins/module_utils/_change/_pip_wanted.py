@@ -12,17 +12,19 @@ import json
 import re
 import typing as t
 
-from ansible_collections.labfleet.conda.plugins.module_utils._change._desired import ABSENT, LATEST
+from ansible_collections.labfleet.conda.plugins.module_utils._change._desired import ABSENT, LATEST, PRESENT
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import Refused
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._pip import normalize
 from ansible_collections.labfleet.conda.plugins.module_utils._spec._python_version import (
     InvalidPythonVersion,
     Specifiers,
 )
+from ansible_collections.labfleet.conda.plugins.module_utils._spec._requirement import (
+    RequirementError,
+    parse_requirement,
+)
 
-_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
-_REQUIREMENT = re.compile(r"(%s)\s*(?:\[([^\]]*)\])?\s*(@\s*(\S+)|\(?([^()@;]*)\)?)\Z" % _NAME)
-_VCS = re.compile(r"(git|hg|svn|bzr)\+(.+?)(?:@([^@/]+))?(?:#.*)?\Z")
+_VCS = re.compile(r"(git|hg|svn|bzr)\+(.+?)(?:@([^@/#]+))?(?:#.*)?\Z")
 
 
 class Requirement(t.NamedTuple):
@@ -34,7 +36,6 @@ class Requirement(t.NamedTuple):
 
     text: str
     name: str
-    extras: t.Tuple[str, ...]
     specifiers: Specifiers
     url: t.Optional[str] = None
 
@@ -83,22 +84,19 @@ def parse_requirements(texts: t.Iterable[str], state: str) -> t.Tuple[Requiremen
 
 
 def _requirement(text: str, state: str) -> Requirement:
-    text = text.strip()
-    if ";" in text and " @ " not in text:
-        raise Refused("pip: %r has a condition behind a semicolon: put it into the when of the task." % text)
-    match = _REQUIREMENT.match(text)
-    if not match:
-        told = "pip: %r is no requirement: write it as in rich>=13, or as in mylib @ https://host/mylib.whl."
-        raise Refused(told % text)
-    name, extras, _rest, url, conditions = match.groups()
     try:
-        specifiers = Specifiers(conditions or "")
-    except InvalidPythonVersion as error:
-        raise Refused("pip: %r is no requirement: %s." % (text, error)) from error
-    if state != "present" and (url or specifiers.text):
-        raise Refused("pip: with state %s a package has just a name, not %r." % (state, text))
-    words = tuple(sorted(normalize(word.strip()) for word in (extras or "").split(",") if word.strip()))
-    return Requirement(text, normalize(name), words, specifiers, url)
+        found = parse_requirement(text)
+        specifiers = Specifiers(",".join("".join(clause) for clause in found.clauses))
+    except (RequirementError, InvalidPythonVersion) as error:
+        raise Refused("pip: %s: %s." % (text.strip(), error)) from error
+    if found.name is None:
+        told = "pip: %r names no package: write it as in rich>=13, or as in mylib @ https://host/mylib.whl."
+        raise Refused(told % found.text)
+    if found.marker is not None:
+        raise Refused("pip: %r has a condition behind a semicolon: put it into the when of the task." % found.text)
+    if state != PRESENT and (found.url or found.clauses):
+        raise Refused("pip: with state %s a package has just a name, not %r." % (state, found.text))
+    return Requirement(found.text, normalize(found.name), specifiers, found.url)
 
 
 def pip_standing(

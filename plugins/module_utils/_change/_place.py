@@ -25,7 +25,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environmen
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._history import EMPTY
 from ansible_collections.labfleet.conda.plugins.module_utils._system._access import NOBODY, Writers
 from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable
-from ansible_collections.labfleet.conda.plugins.module_utils._system._files import is_there
+from ansible_collections.labfleet.conda.plugins.module_utils._system._files import is_folder, is_there
 from ansible_collections.labfleet.conda.plugins.module_utils._system._processes import own_uid
 from ansible_collections.labfleet.conda.plugins.module_utils._system._root import Root
 
@@ -44,6 +44,7 @@ class Place(t.NamedTuple):
     :param configuration: the settings in force for its owner.
     :param owner: the name of its owner; home: the owner's home, None where nobody knows it.
     :param unread: what could not be read of it, as PATH: REASON.
+    :param named: what it was looked at by, where that is a micromamba that stands alone.
     """
 
     prefix: str
@@ -55,6 +56,7 @@ class Place(t.NamedTuple):
     gid: int
     unread: t.List[str]
     writers: Writers = NOBODY
+    named: t.Optional[str] = None
 
     @property
     def uid(self) -> int:
@@ -96,13 +98,17 @@ class Place(t.NamedTuple):
 def look_at(prefix: str, environment: t.Optional[str] = None, *, broken: bool = False, seconds: float = 60.0) -> Place:
     """Look at a base prefix, or at an environment that its tool is to change, without running anything.
 
-    :param prefix: the absolute path of the base prefix.
+    :param prefix: the absolute path of the base prefix; for an environment also that of a micromamba that stands alone,
+        or of its root prefix.
     :param environment: the absolute path of the environment; None for the base prefix itself.
     :param broken: take one whose conda is gone, as after a change that was cut off; its version is unknown then.
     :raises Refused: there is no installation, or no environment.
     :raises ScanError: the host cannot be looked at.
     """
     paths = ["/" + path.strip("/") for path in (prefix, environment) if path is not None]
+    program = standalone_micromamba(paths[0]) if environment is not None and not broken else None
+    if program is not None:
+        return _look_beside(program, paths, seconds)
     place = _look(paths, [], seconds, broken)
     # Root changes with settings for everybody only; the settings of another owner are those of its home too.
     return place if place.uid == _ROOT or place.home is None else _look(paths, [place.owner], seconds, broken)
@@ -120,6 +126,37 @@ def _look(paths: t.List[str], users: t.List[str], seconds: float, broken: bool) 
     if environment is not base and [item for item in look.result.installations if item.environment is environment]:
         raise Refused("%s is a base prefix itself: name it as prefix, without environment." % paths[-1])
     return _place(look, found[0], environment)
+
+
+def standalone_micromamba(path: str) -> t.Optional[str]:
+    """The program of a micromamba that stands alone, by its own path or by its root prefix; None for anything else."""
+    if not is_folder(path):
+        return path if path.endswith("/micromamba") and is_there(path) else None
+    is_base = is_there(path + "/conda-meta/history")
+    if is_base and any(is_there("%s/bin/%s" % (path, name)) for name in ("conda", "mamba", "micromamba")):
+        return None
+    if is_there(path + "/bin/micromamba"):
+        return path + "/bin/micromamba"
+    look = Look(Options(search_paths=[path], depth=0, users=[]))
+    look.run()
+    found = [item for item in look.result.installations if item.prefix == path and item.kind == "micromamba"]
+    return found[0].program if found else None
+
+
+def _look_beside(program: str, paths: t.Sequence[str], seconds: float) -> Place:
+    """Look at an environment that a micromamba is to change which stands alone."""
+    look = Look(Options(search_paths=[paths[-1]], depth=0, users=[], time_limit=seconds))
+    look.run()
+    environment = _environment(look, paths[-1])
+    try:
+        installation, is_binary, _uid = standalone_program(look.survey.root, program)
+    except (Absent, Unreadable) as error:
+        raise Refused("%s cannot be used: %s." % (program, getattr(error, "reason", "it is not there"))) from error
+    if not is_binary:
+        raise Refused("%s is a script, and no micromamba itself: name the program that it starts." % program)
+    parent, envs, _name = environment.prefix.rpartition("/envs/")
+    root_prefix = paths[0] if is_folder(paths[0]) else parent if envs else environment.prefix
+    return _place(look, installation._replace(prefix=root_prefix), environment)._replace(named=paths[0])
 
 
 def _environment(look: Look, path: str) -> Environment:
@@ -258,4 +295,4 @@ def _refuse_writers(place: Place, path: str, who: Writers, trusted: t.Sequence[s
         )
 
 
-__all__ = ("Place", "look_at", "look_at_new", "look_at_program", "refuse_unless_ours")
+__all__ = ("Place", "look_at", "look_at_new", "look_at_program", "refuse_unless_ours", "standalone_micromamba")

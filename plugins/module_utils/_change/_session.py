@@ -157,7 +157,9 @@ class Session:
 
     def look_again(self, *, broken: bool = False) -> None:
         """Read the prefix anew: under the lock, or after a recovery, it can be another."""
-        self.place = look_at(self.place.base, None if self.place.is_base else self.prefix, broken=broken)
+        self.place = look_at(
+            self.place.named or self.place.base, None if self.place.is_base else self.prefix, broken=broken
+        )
 
 
 def tool_of(place: Place) -> Tool:

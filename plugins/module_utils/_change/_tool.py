@@ -119,6 +119,11 @@ class Tool(t.NamedTuple):
         """Whether a dry run succeeds although the user may not write: conda before 25.5, and mamba."""
         return self.kind != "conda" or not self.since("25.5")
 
+    @property
+    def takes_html_for_empty(self) -> bool:
+        """Whether an index that is HTML, as a portal answers it, counts as an empty channel, so that all is well."""
+        return self.kind != "conda" or (self.since("23.10") and not self.since("26.7"))
+
     def since(self, version: str) -> bool:
         """Whether its version is this one or a later one; raises InvalidVersion where its version is none."""
         return parse_version(self.version) >= parse_version(version)

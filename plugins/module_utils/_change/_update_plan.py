@@ -113,9 +113,9 @@ class Planner:
         if not item.newest:
             return item
         installed = self._place.environment.version_of(item.name)
-        found = self._search(item.name)
+        found = self.search(item.name)
         if not found:
-            raise self._no_channel(item.name)
+            raise self.no_channel(item.name)
         python = self._place.environment.python_version
         target = newest_target(found, installed, python, may_move_python=self._rules.may_move_python)
         if target.newest:
@@ -129,7 +129,8 @@ class Planner:
             self._diagnoses += self._why(item.name, None)
         return Wanted(item.name, "%s>=%s" % (item.name, version))
 
-    def _search(self, name: str) -> t.List[Package]:
+    def search(self, name: str) -> t.List[Package]:
+        """What the channels hold of a package; none where they do not know it."""
         if name not in self._found:
             tool = self._driver.tool
             answer = answer_of(self._driver, tool.search(name, self._rules.options), seconds=PLAN_SECONDS)
@@ -145,7 +146,7 @@ class Planner:
             mine = [pin for pin in map(spec_of, pins) if pin is not None and pin.name == item.name]
             if mine and not any(
                 all(fits(spec, package) is not False for spec in [spec_of(item.spec), *mine])
-                for package in self._search(item.name)
+                for package in self.search(item.name)
             ):
                 text = (
                     "%s is pinned in %s (%s), and no version in the channels meets both the pin and %s: change the pin."
@@ -188,7 +189,7 @@ class Planner:
         name = open_[0].name if open_ else self._driver.tool.package
         if open_ and name not in self._found:
             with contextlib.suppress(Failed):
-                self._search(name)  # to say what holds it back, the channels have to be asked
+                self.search(name)  # to say what holds it back, the channels have to be asked
         diagnoses = explain(error, self._facts(answer))
         specs = ", ".join(item.spec for item in open_)
         what = "plan the installation of %s in" % specs if specs else "search the channels of"
@@ -204,15 +205,16 @@ class Planner:
         """The tool says that there is nothing to do, and the files say otherwise."""
         name = open_[0].name
         if name not in self._found:
-            self._search(name)
+            self.search(name)
         if not self._found[name]:
-            return self._no_channel(name)
+            return self.no_channel(name)
         diagnoses = self._why(name, answer)
         what = "says that nothing is to be done in %s, though %s does not hold there"
         what %= (self._place.prefix, open_[0].spec)
         return _sentence(what, diagnoses, "", self._driver.tool.kind)
 
-    def _no_channel(self, name: str) -> Failed:
+    def no_channel(self, name: str) -> Failed:
+        """The failure that channels are which do not even hold what is installed."""
         diagnoses = self._why(name, None)
         what = "finds no %s in its channels, not even the one that is installed in %s" % (name, self._place.prefix)
         return _sentence(what, diagnoses, "", self._driver.tool.kind)

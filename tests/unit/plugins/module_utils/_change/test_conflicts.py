@@ -103,7 +103,10 @@ def test_a_tree_with_options_is_read_to_the_ends_of_its_branches():
     found = conflicts(ToolError("", UNSATISFIABLE, TREE, {}), ["numpy 1.24.*", "pandas=2.2", "python=3.9"])
     sides = {item.package: told([item])[0] for item in found}
     assert ("pandas =2.2", "numpy >=1.26,<2.0a0") in sides["numpy"][2]
-    assert sides["numpy"][3] == ("pandas=2.2", "numpy 1.24.*") or set(sides["numpy"][3]) == {"pandas=2.2", "numpy 1.24.*"}
+    assert sides["numpy"][3] == ("pandas=2.2", "numpy 1.24.*") or set(sides["numpy"][3]) == {
+        "pandas=2.2",
+        "numpy 1.24.*",
+    }
     assert ("pandas =2.2", "python >=3.13,<3.14.0a0") in sides["python"][2]
     assert set(sides["python"][3]) == {"pandas=2.2", "python=3.9"}
 
