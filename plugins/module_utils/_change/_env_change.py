@@ -33,6 +33,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._tool impor
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._tool_error import NOT_FOUND, UNSATISFIABLE
 from ansible_collections.labfleet.conda.plugins.module_utils._change._update_change import UpdateChange
+from ansible_collections.labfleet.conda.plugins.module_utils._change._update_plan import UpdatePlan
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import Environment
 from ansible_collections.labfleet.conda.plugins.module_utils._spec._explicit_file import write_explicit_file
 from ansible_collections.labfleet.conda.plugins.module_utils._spec._request import ExplicitPackage, Request
@@ -146,6 +147,12 @@ class EnvChange(UpdateChange):
         if not plan.marks.is_empty:
             problems.append("The variables, description or frozen mark are not as wanted after the change.")
         return problems
+
+    def versions(self, plan: UpdatePlan) -> t.Dict[str, str]:
+        """The versions of what is asked for, after the change."""
+        names = [*(item.name for item in plan.wanted), "python"]
+        found = {name: self._after.version_of(name) for name in names} if self._after else {}
+        return {name: version for name, version in found.items() if version}
 
     def changes(self) -> t.List[PackageChange]:
         return [*super().changes(), *(pip_changes(self._before, self._after) if self._after else ())]

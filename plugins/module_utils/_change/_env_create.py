@@ -16,6 +16,7 @@ tool solves once.
 from __future__ import annotations
 
 import json
+import threading
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._answer import Plan
@@ -69,6 +70,7 @@ class NewStore(Store):
 
     def __init__(self, prefix: str, folder: int) -> None:
         self.prefix, self.folder = prefix, folder
+        self._writing: t.Optional[threading.Thread] = None
 
     def take(self, snapshot: str, reason: str) -> _Map:
         return {}
@@ -79,11 +81,24 @@ class NewStore(Store):
     def drop_unfinished(self) -> None:
         pass
 
+    def begin(self) -> None:
+        """Let the kernel write while the environment is verified, which changes nothing in it."""
+        self._writing = threading.Thread(target=sync_file_system, args=(self.folder,), daemon=True)
+        self._writing.start()
+
     def settle(self) -> None:
-        sync_file_system(self.folder)
+        if self._writing is None:
+            self.begin()
+        t.cast(threading.Thread, self._writing).join()
 
 
 class _NewChange(EnvChange):
+    begin_settling: t.Callable[[], None]
+
+    def verify(self) -> t.List[str]:
+        self.begin_settling()
+        return super().verify()
+
     def verify_restored(self) -> t.List[str]:
         return []  # it is taken away
 
@@ -128,7 +143,9 @@ class CreateWork(EnvWork):
 
     def _create(self, session: Session, driver: t.Any, plan: UpdatePlan, before: Environment) -> _Map:
         change = t.cast(_NewChange, self.change(session, driver, plan, before))
-        outcome = transact(NewStore(session.prefix, session.folder), change, self._name, note=self.note)
+        store = NewStore(session.prefix, session.folder)
+        change.begin_settling = store.begin
+        outcome = transact(store, change, self._name, note=self.note)
         session.records.append(outcome.record)
         result: _Map = {"outcome": outcome.outcome, "snapshot": None}
         if change.conflicts:
@@ -136,9 +153,8 @@ class CreateWork(EnvWork):
         if outcome.outcome != COMMITTED:
             text = "%s was not created, and nothing is left of it: %s"
             raise Failed(text % (session.prefix, outcome.why), dict(result, changed=False))
-        session.look_again()
         changes = change.changes()
-        result.update(changed=True, after=self.versions(session.place, plan))
+        result.update(changed=True, after=change.versions(plan))
         result.update(packages=[plain_change(item) for item in changes], diff=diff_texts(changes, session.prefix))
         return dict(self.with_marks(result), changed=True, **self.planned(session.place, plan))
 

@@ -13,7 +13,12 @@ import re
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import Refused
-from ansible_collections.labfleet.conda.plugins.module_utils._change._place import Place, look_at, look_at_new
+from ansible_collections.labfleet.conda.plugins.module_utils._change._place import (
+    Place,
+    look_at,
+    look_at_new,
+    new_place,
+)
 from ansible_collections.labfleet.conda.plugins.module_utils._system._access import NOBODY, Writers, exchangers
 from ansible_collections.labfleet.conda.plugins.module_utils._system._directory import Directory
 from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable
@@ -31,11 +36,13 @@ class Target(t.NamedTuple):
     :param prefix: its path, the real one where it is there.
     :param exists: whether anything is at that path.
     :param place: of one that is to be made: what creates it, who, and who could interfere.
+    :param base: what is known of the base prefix by then.
     """
 
     prefix: str
     exists: bool
     place: t.Optional[Place] = None
+    base: t.Optional[Place] = None
 
 
 def find_target(base: str, name: t.Optional[str], path: t.Optional[str]) -> Target:
@@ -45,18 +52,19 @@ def find_target(base: str, name: t.Optional[str], path: t.Optional[str]) -> Targ
     :param name: a name; path: a path, of which one is given.
     :raises Refused: it cannot be an environment.
     """
+    known = None
     if path is None:
         if name in _RESERVED or not _NAME.match(name or ""):
             text = (
                 "name: %r is no name of an environment: use letters, digits, - and _, or give its path as environment."
             )
             raise Refused(text % (name,))
-        path = _by_name("/" + base.strip("/"), str(name))
+        path, known = _by_name("/" + base.strip("/"), str(name))
     path = "/" + path.strip("/")
     parent, _slash, last = path.rpartition("/")
     real = "%s/%s" % (real_path(parent).rstrip("/"), last)
     if not is_there(real):
-        return Target(real, False)
+        return Target(real, False, base=known)
     return Target(real_path(real), True)
 
 
@@ -74,18 +82,18 @@ def real_path(path: str) -> str:
             raise Refused("%s cannot be read: %s." % (error.path, error.reason)) from error
 
 
-def _by_name(base: str, name: str) -> str:
+def _by_name(base: str, name: str) -> t.Tuple[str, t.Optional[Place]]:
     """The path of an environment of this name, or the one that it is to get."""
     usual = "%s/envs/%s" % (base, name)
     if is_there(usual):
-        return usual
+        return usual, None
     place = look_at(base)
     folders = list(place.configuration.environment_directories if place.configuration else [base + "/envs"])
     for folder in folders:
         if is_there("%s/%s" % (folder, name)):
-            return "%s/%s" % (folder, name)
+            return "%s/%s" % (folder, name), place
     mine = [folder for folder in folders if may_write(folder)]
-    return "%s/%s" % ((mine or folders or [base + "/envs"])[0], name)
+    return "%s/%s" % ((mine or folders or [base + "/envs"])[0], name), place
 
 
 def new_target(base: str, target: Target) -> Target:
@@ -114,8 +122,10 @@ def new_target(base: str, target: Target) -> Target:
     if me != 0 and not may_write(parent.path):
         text = "%s may not write to %s: run the task as its owner, or choose another place with environment."
         raise Refused(text % (name or me, parent.path))
-    place = look_at_new(base, target.prefix, uid=uid, gid=gid, name=name, writers=_others(who, name, root))
-    return target._replace(place=place)
+    others = _others(who, name, root)
+    if target.base is not None and target.base.uid == uid:
+        return target._replace(place=new_place(target.base, target.prefix, others))
+    return target._replace(place=look_at_new(base, target.prefix, uid=uid, gid=gid, name=name, writers=others))
 
 
 def _nearest(root: Root, path: str) -> Directory:

@@ -211,11 +211,20 @@ def look_at_new(base: str, prefix: str, *, uid: int, gid: int, name: t.Optional[
     found = [item for item in look.result.installations if item.environment is there]
     if not found:
         raise Refused("%s holds no conda, mamba or micromamba: name a base prefix." % base)
-    empty = there._replace(
-        prefix=prefix, uid=uid, gid=gid, has_history=False, directory_names=frozenset(), records=[], details=[],
-        history=EMPTY, pinned=[], frozen=None, created=None, python_version=None, pip_packages=[], tool_metadata={},
-    )  # fmt: skip
+    empty = _emptied(there, prefix)._replace(uid=uid, gid=gid)
     return _place(look, found[0], empty, writers)
+
+
+def new_place(base: Place, prefix: str, writers: Writers) -> Place:
+    """The same, for the owner of the base prefix, from what is known of that."""
+    return base._replace(prefix=prefix, environment=_emptied(base.environment, prefix), writers=writers, unread=[])
+
+
+def _emptied(environment: Environment, prefix: str) -> Environment:
+    return environment._replace(
+        prefix=prefix, has_history=False, directory_names=frozenset(), records=[], details=[], history=EMPTY, pinned=[],
+        frozen=None, created=None, python_version=None, pip_packages=[], tool_metadata={},
+    )  # fmt: skip
 
 
 def look_at_program(path: str) -> Place:
@@ -295,4 +304,12 @@ def _refuse_writers(place: Place, path: str, who: Writers, trusted: t.Sequence[s
         )
 
 
-__all__ = ("Place", "look_at", "look_at_new", "look_at_program", "refuse_unless_ours", "standalone_micromamba")
+__all__ = (
+    "Place",
+    "look_at",
+    "look_at_new",
+    "new_place",
+    "look_at_program",
+    "refuse_unless_ours",
+    "standalone_micromamba",
+)
