@@ -389,3 +389,50 @@ def test_a_new_environment_belongs_to_the_owner_of_its_directory(host, tmp_path,
     home.chmod(0o777)
     refused = host.run(environment=str(home / "other"), packages=["six"])
     assert "everybody" in refused["failed"] and not (home / "other").exists()
+
+
+@pytest.fixture
+def play(ansible, tmp_path):
+    """Runs tasks on this machine by ansible-playbook, and gives what it printed and the result of the last of them."""
+
+    def run(tasks: list[dict[str, t.Any]], *arguments: str, code: int = 0) -> tuple[str, dict[str, t.Any]]:
+        (tmp_path / "files").mkdir(exist_ok=True)
+        tasks = [*tasks[:-1], {**tasks[-1], "register": "done"}]
+        dest = str(tmp_path / "result.json")
+        keep = {"ansible.builtin.copy": {"content": "{{ done | to_json }}", "dest": dest}}
+        tasks.append({**keep, "check_mode": False, "diff": False})
+        play = [{"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": tasks}]
+        (tmp_path / "play.yml").write_text(json.dumps(play))
+        done = ansible.run([str(ansible.bins / "ansible-playbook"), str(tmp_path / "play.yml"), *arguments])
+        assert done.returncode == code, done.stdout
+        return done.stdout, json.loads((tmp_path / "result.json").read_text()) if not code else {}
+
+    return run
+
+
+def test_a_file_of_the_control_node_is_sent_and_shown_by_diff(host, play, tmp_path):
+    (tmp_path / "files").mkdir()
+    text = "name: sent\ndependencies:\n  - zlib\nvariables:\n  A: hidden value\n"
+    (tmp_path / "files/environment.yml").write_text(text)
+    options = {"prefix": str(host.base.path), "src": "environment.yml", "ledger": str(host.base.ledger)}
+    task = {"labfleet.conda.conda_env": options}
+    output, planned = play([task], "--check", "--diff")
+    assert planned["outcome"] == "planned" and "+zlib 1.2.13" in output and not host.path("sent").exists()
+    output, done = play([task], "-vvv", "--diff")
+    assert done["changed"] and host.records("sent") and "hidden value" not in output
+    assert play([task])[1]["changed"] is False
+    dest = tmp_path / "out.txt"
+    export = {**options, "name": "sent", "state": "exported", "format": "explicit", "dest": str(dest), "mode": "0640"}
+    del export["src"]
+    wish = {"labfleet.conda.conda_env": export}
+    assert play([wish], "--check")[1]["outcome"] == "planned" and not dest.exists()
+    assert play([wish])[1]["outcome"] == "committed" and "@EXPLICIT" in dest.read_text()
+    assert dest.stat().st_mode & 0o777 == 0o640
+    assert play([wish], "--check")[1]["changed"] is play([wish])[1]["changed"] is False
+    remote = {**options, "src": str(dest), "remote_src": True, "name": "sent", "state": "exact"}
+    assert play([{"labfleet.conda.conda_env": remote}])[1]["changed"] is False
+    (tmp_path / "files/environment.yml").write_text(text.replace("- zlib", "- [zlib]"))
+    output, _none = play([task], code=2)
+    assert "environment.yml, line 3: a dependency must be a text, not a list." in output
+    output, _none = play([{"labfleet.conda.conda_env": {**options, "src": "nowhere.yml"}}], code=2)
+    assert "nowhere.yml cannot be read on the control node" in output
