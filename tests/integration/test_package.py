@@ -7,12 +7,15 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import typing as t
 from pathlib import Path
 
 import pytest
+from integration.ansible_run import Ansible
+from integration.updating import let_others_pass
 from lab.base import STATE, Base, make_base
 
 DRIVER = Path(__file__).with_name("update_driver.py")
@@ -237,3 +240,46 @@ def test_every_environment_that_the_filter_names_and_one_failure_stops_no_other(
 def test_the_installation_of_an_environment_is_found(base):
     done = run(base, str(base.path / "envs/app"), prefix=None, name=["pytz"], check=True)
     assert done["outcome"] == "planned" and done["tool"]["program"] == str(base.path / "bin/conda")
+
+
+def test_root_works_as_the_owner_of_the_environment(base, tmp_path_factory, monkeypatch):
+    if os.geteuid() != 0:
+        pytest.skip("only root can work as another user")
+    folder = tmp_path_factory.mktemp("alice")
+    let_others_pass(folder)
+    let_others_pass(base.path)
+    env = folder / "env"
+    # Copied, since links would give files of other environments away as well.
+    conda(base, "create", "--copy", "-p", str(env), "python=3.6", "pip", "six=1.10")
+    monkeypatch.setenv("CONDA_PKGS_DIRS", str(folder / "pkgs"))  # this user has no home
+    (folder / "pkgs").mkdir()
+    subprocess.run(["chown", "-Rh", "nobody:nogroup", str(env), str(folder / "pkgs")], check=True)
+    options = {"pip": ["toml"], "verify_commands": [f"id -un > {env}/who"], **with_pip(base)}
+    done = run(base, str(env), name=["six>=1.11"], **options)
+    assert done["outcome"] == "committed", (done.get("failed"), done)
+    assert (env / "who").read_text() == "nobody\n"
+    owner = env.stat().st_uid
+    assert owner and [str(path) for path in env.rglob("*") if path.lstat().st_uid != owner] == []
+    env.chmod(0o777)
+    assert "can be changed by others" in run(base, str(env), name=["six=1.10"])["failed"]
+    assert run(base, str(env), name=["six>=1.11"])["outcome"] == "unchanged"
+
+
+def test_ansible_runs_it_and_shows_the_difference(base, tmp_path):
+    install("six=1.10")(base)
+    options = {"prefix": str(base.path), "environment": "app", "name": ["six>=1.11"], "ledger": str(base.ledger)}
+    tasks = [{"labfleet.conda.conda_package": options}, {"labfleet.conda.conda_package": options}]
+    play = [{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]
+    (tmp_path / "play.yml").write_text(json.dumps(play))
+    ansible = Ansible(tmp_path)
+    command = [str(ansible.bins / "ansible-playbook"), "-i", "localhost,", "-c", "local", str(tmp_path / "play.yml")]
+    command += ["-e", f"ansible_python_interpreter={sys.executable}", "--diff"]
+    for arguments, changed in ((["--check"], 2), ([], 1), ([], 0)):
+        done = ansible.run([*command, *arguments])
+        assert done.returncode == 0, done.stdout
+        assert f"changed={changed} " in done.stdout
+        assert ("+six 1.11.0" in done.stdout and "-six 1.10.0" in done.stdout) is bool(changed)
+    failing = json.loads(json.dumps(play).replace("six>=1.11", "six>=99"))
+    (tmp_path / "play.yml").write_text(json.dumps(failing))
+    done = ansible.run(command)
+    assert done.returncode == 2 and "six" in done.stdout and "Traceback" not in done.stdout
