@@ -225,9 +225,8 @@ def _exported(target: Target, name: t.Optional[str], options: _Options, result: 
 
 
 def _around(target: Target, name: t.Optional[str], options: _Options) -> Around:
-    place = look_at(options["prefix"])
-    installation = place.installation
-    old = installation.kind == "conda" and tool_of(place).since("25.9") is False
+    place = look_at(options["prefix"], target.prefix)
+    old = place.installation.kind == "conda" and tool_of(place).since("25.9") is False
     channels, defaults = place.setting("channels"), place.setting("default_channels")
     return Around(
         name=name or target.prefix.rpartition("/")[2],

@@ -18,11 +18,12 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._place impo
     look_at,
     look_at_new,
     new_place,
+    standalone_micromamba,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._system._access import NOBODY, Writers, exchangers
 from ansible_collections.labfleet.conda.plugins.module_utils._system._directory import Directory
 from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable
-from ansible_collections.labfleet.conda.plugins.module_utils._system._files import is_there, may_write
+from ansible_collections.labfleet.conda.plugins.module_utils._system._files import is_folder, is_there, may_write
 from ansible_collections.labfleet.conda.plugins.module_utils._system._processes import own_uid
 from ansible_collections.labfleet.conda.plugins.module_utils._system._root import Root
 
@@ -86,6 +87,11 @@ def _by_name(base: str, name: str) -> t.Tuple[str, t.Optional[Place]]:
     """The path of an environment of this name, or the one that it is to get."""
     usual = "%s/envs/%s" % (base, name)
     if is_there(usual):
+        return usual, None
+    if standalone_micromamba(base) is not None:
+        if not is_folder(base):
+            text = "name: %s is a program, which has no environments by name: give the path of the environment."
+            raise Refused(text % base)
         return usual, None
     place = look_at(base)
     folders = list(place.configuration.environment_directories if place.configuration else [base + "/envs"])

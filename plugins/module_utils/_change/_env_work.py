@@ -87,7 +87,7 @@ class EnvWork(Work):
     def driver(self, session: Session) -> Driver:
         specs = tuple(map(parse_match_spec, self.wanted.request.specs))
         tool = choose_tool(session.place, self.options["tool"], specs, removes=self.wanted.state != PRESENT)
-        return with_version(session.driver().with_tool(tool))
+        return with_version(Driver(tool, session.runner, session.environment(), session.prefix))
 
     def tool_options(self, place: Place, tool: Tool) -> Options:
         """The options for commands of the tool."""

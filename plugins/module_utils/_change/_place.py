@@ -148,15 +148,20 @@ def _look_beside(program: str, paths: t.Sequence[str], seconds: float) -> Place:
     look = Look(Options(search_paths=[paths[-1]], depth=0, users=[], time_limit=seconds))
     look.run()
     environment = _environment(look, paths[-1])
+    installation = _standalone(look, program)
+    parent, envs, _name = environment.prefix.rpartition("/envs/")
+    root_prefix = paths[0] if is_folder(paths[0]) else parent if envs else environment.prefix
+    return _place(look, installation._replace(prefix=root_prefix), environment)._replace(named=paths[0])
+
+
+def _standalone(look: Look, program: str) -> Installation:
     try:
         installation, is_binary, _uid = standalone_program(look.survey.root, program)
     except (Absent, Unreadable) as error:
         raise Refused("%s cannot be used: %s." % (program, getattr(error, "reason", "it is not there"))) from error
     if not is_binary:
         raise Refused("%s is a script, and no micromamba itself: name the program that it starts." % program)
-    parent, envs, _name = environment.prefix.rpartition("/envs/")
-    root_prefix = paths[0] if is_folder(paths[0]) else parent if envs else environment.prefix
-    return _place(look, installation._replace(prefix=root_prefix), environment)._replace(named=paths[0])
+    return installation
 
 
 def _environment(look: Look, path: str) -> Environment:
@@ -204,26 +209,36 @@ def look_at_new(base: str, prefix: str, *, uid: int, gid: int, name: t.Optional[
     :param writers: who could exchange it.
     :raises Refused: there is no installation.
     """
-    users = [name] if name and uid != _ROOT else []
-    look = Look(Options(search_paths=["/" + base.strip("/")], depth=0, users=users))
+    path = "/" + base.strip("/")
+    program = standalone_micromamba(path)
+    users = [name] if name and uid != _ROOT and program is None else []
+    look = Look(Options(search_paths=[] if program else [path], depth=0, users=users))
     look.run()
-    there = _environment(look, "/" + base.strip("/"))
-    found = [item for item in look.result.installations if item.environment is there]
-    if not found:
-        raise Refused("%s holds no conda, mamba or micromamba: name a base prefix." % base)
-    empty = _emptied(there, prefix)._replace(uid=uid, gid=gid)
-    return _place(look, found[0], empty, writers)
+    if program is not None:
+        parent = prefix.rpartition("/envs/")[0]
+        root_prefix = path if is_folder(path) else parent or prefix
+        installation = _standalone(look, program)._replace(prefix=root_prefix)
+    else:
+        there = _environment(look, path)
+        found = [item for item in look.result.installations if item.environment is there]
+        if not found:
+            raise Refused("%s holds no conda, mamba or micromamba: name a base prefix." % base)
+        installation = found[0]
+    place = _place(look, installation, _empty(prefix, uid, gid), writers)
+    return place if program is None else place._replace(named=path)
 
 
 def new_place(base: Place, prefix: str, writers: Writers) -> Place:
     """The same, for the owner of the base prefix, from what is known of that."""
-    return base._replace(prefix=prefix, environment=_emptied(base.environment, prefix), writers=writers, unread=[])
+    environment = _empty(prefix, base.environment.uid, base.environment.gid)
+    return base._replace(prefix=prefix, environment=environment, writers=writers, unread=[])
 
 
-def _emptied(environment: Environment, prefix: str) -> Environment:
-    return environment._replace(
-        prefix=prefix, has_history=False, directory_names=frozenset(), records=[], details=[], history=EMPTY, pinned=[],
-        frozen=None, created=None, python_version=None, pip_packages=[], tool_metadata={},
+def _empty(prefix: str, uid: int, gid: int) -> Environment:
+    return Environment(
+        prefix=prefix, identity=(0, 0), uid=uid, gid=gid, mode=0o755, has_history=False, directory_names=frozenset(),
+        records=[], details=[], history=EMPTY, pinned=[], frozen=None, created=None, modified=0.0, python_version=None,
+        pip_packages=[], tool_metadata={},
     )  # fmt: skip
 
 
