@@ -251,6 +251,7 @@ seealso:
 """
 
 EXAMPLES = r"""
+---
 - name: Have a few packages in an environment
   labfleet.conda.conda_package:
     prefix: /opt/conda
@@ -369,6 +370,38 @@ held:
   returned: when somebody wants it to stay as it is
   type: str
   sample: frozen
+conflicts:
+  description: What a request that cannot be met conflicts with, from the answer of the tool's solver.
+  returned: when the request cannot be met and the solver says why
+  type: list
+  elements: dict
+  contains:
+    package:
+      description: The package that is wanted in ways that exclude each other.
+      type: str
+      sample: numpy
+    kind:
+      description:
+        - C(incompatible), C(not_available) where no channel has it so, or C(not_on_this_host) where it stands for
+          something that the host has not, such as a driver.
+      type: str
+      sample: incompatible
+    wants:
+      description: Who wants it how; null stands for the request itself.
+      type: list
+      elements: dict
+      sample: [{by: pandas =2.2, spec: "numpy >=1.26"}, {by: null, spec: numpy 1.24.*}]
+    relax:
+      description: Those of the specs asked for that one could relax.
+      type: list
+      elements: str
+      sample: [pandas=2.2, numpy 1.24.*]
+    text:
+      description: The same in a sentence.
+      type: str
+      sample: >-
+        numpy cannot be as all want it: pandas =2.2 wants numpy >=1.26; numpy 1.24.* is asked for. Relax or leave out
+        pandas=2.2 or numpy 1.24.*.
 diagnoses:
   description: Why it goes no further although the channels hold something newer, the most likely cause first.
   returned: always
