@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import typing as t
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -215,6 +216,44 @@ def test_what_conda_installed_is_not_for_pip_to_change(base):
     assert "which conda installed" in run(base, pip=["six"], state="absent")["failed"]
     assert run(base, pip=["six"])["outcome"] == "unchanged"
     assert listed(base) == before
+
+
+def wheel(folder: Path, name: str, version: str, needs: str = "") -> None:
+    """A Python package of one module."""
+    info = f"{name}-{version}.dist-info"
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    files = {
+        f"{name}.py": f"__version__ = {version!r}\n",
+        f"{info}/METADATA": metadata + (f"Requires-Dist: {needs}\n" if needs else ""),
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    files[f"{info}/RECORD"] = "".join(f"{path},,\n" for path in [*files, f"{info}/RECORD"])
+    folder.mkdir(exist_ok=True)
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as archive:
+        for path, text in files.items():
+            archive.writestr(path, text)
+
+
+def test_what_conda_installed_is_replaced_by_pip_only_when_that_is_forced(base, tmp_path):
+    wheel(tmp_path / "wheels", "six", "99.0")
+    wheel(tmp_path / "wheels", "greedy", "1.0", needs="six (>=99)")
+    options = {"pip_arguments": ["--no-index", f"--find-links={tmp_path / 'wheels'}"]}
+    before = listed(base)
+    run(base, pip=["greedy"], **options)  # an old pip installs it beside a six that it does not fit, a new one refuses
+    assert listed(base)["six"] == before["six"]
+    module = base.path / "envs/app/lib/python3.6/site-packages/six.py"
+    assert "99.0" not in module.read_text()
+    # The packages of the lab come without RECORD, those of conda-forge with it, and pip needs it to replace one.
+    metadata = module.with_name(f"six-{before['six']}.dist-info")
+    names = ["six.py", *(f"{metadata.name}/{path.name}" for path in metadata.iterdir())]
+    (metadata / "RECORD").write_text("".join(f"{name},,\n" for name in names))
+    done = run(base, pip=["six==99.0"], pip_force=True, **options)
+    assert done["outcome"] == "committed", done.get("failed")
+    assert "99.0" in module.read_text()
+    assert run(base, pip=["six==99.0"], pip_force=True, **options)["outcome"] == "unchanged"
+    conda(base, "install", "--force", "-p", str(base.path / "envs/app"), "six=1.11")
+    pip(base, "uninstall", "-y", "greedy", "six")
+    conda(base, "install", "--force", "-p", str(base.path / "envs/app"), "six=1.11")
 
 
 def test_every_environment_that_the_filter_names_and_one_failure_stops_no_other(base):
