@@ -216,6 +216,8 @@ def _exported(target: Target, name: t.Optional[str], options: _Options, result: 
     text = export(environment, marks, options["format"], _around(target, name, options))
     result.update(content=text)
     if options["dest"] is not None:
+        if not options["dest"].startswith("/"):
+            raise Refused("dest: %r is no absolute path: write it from the root on." % options["dest"])
         before = read_text(options["dest"])
         is_other = before != text
         result.update(changed=is_other, dest=options["dest"])

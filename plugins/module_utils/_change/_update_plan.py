@@ -197,9 +197,9 @@ class Planner:
         found = conflicts(error, [item.spec for item in open_], self._records)
         if not found:
             return _sentence(what, diagnoses, error.message, self._driver.tool.kind)
-        text = "%s %s. %s" % (self._driver.tool.kind, what, " ".join(item.text for item in found[:_MAX_CONFLICTS]))
-        told = {"diagnoses": [dict(item._asdict()) for item in diagnoses]}
-        return Failed(text, dict(told, conflicts=[item.as_dict() for item in found]))
+        failed = _sentence(what, diagnoses, "", self._driver.tool.kind)
+        text = " ".join([str(failed), *(item.text for item in found[:_MAX_CONFLICTS])])
+        return Failed(text, dict(failed.result, conflicts=[item.as_dict() for item in found]))
 
     def nothing(self, answer: Answer, open_: t.Sequence[Wanted]) -> Failed:
         """The tool says that there is nothing to do, and the files say otherwise."""
