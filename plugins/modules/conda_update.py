@@ -13,8 +13,8 @@ author:
   - The labfleet.conda contributors (@labfleet)
 description:
   - Brings the tool of one base prefix, and chosen packages beside it, to a wanted version, a floor, or the newest one.
-  - The update is planned by the tool's own dry run, a snapshot of the prefix is taken, the tool changes the prefix, and
-    the result is verified. When anything is wrong, the snapshot is restored, byte for byte, without network and without
+  - The tool plans the update, while a snapshot of the prefix is taken, the tool changes the prefix, and the result is
+    verified. When anything is wrong, the snapshot is restored, byte for byte, without network and without
     a solver.
   - A journal is written before each step. After a crash or a power cut, the next run first undoes or finishes what was
     under way, and says so in RV(recovered).

@@ -21,6 +21,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._desired im
     standing,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import Refused
+from ansible_collections.labfleet.conda.plugins.module_utils._change._held_plan import ask_for_plan, closed_on_error
 from ansible_collections.labfleet.conda.plugins.module_utils._change._package import Package
 from ansible_collections.labfleet.conda.plugins.module_utils._change._place import Place
 from ansible_collections.labfleet.conda.plugins.module_utils._change._tool import Command
@@ -35,6 +36,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._verify imp
 from ansible_collections.labfleet.conda.plugins.module_utils._change._wanted import Wanted
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._records import Record, RecordName
 from ansible_collections.labfleet.conda.plugins.module_utils._spec._match_spec import MatchSpec
+from ansible_collections.labfleet.conda.plugins.module_utils._system._run import Held
 
 # What a base prefix cannot be without.
 _NEVER_REMOVED_FROM_BASE = frozenset(("conda", "mamba", "micromamba", "python"))
@@ -53,9 +55,13 @@ class DesiredPlanner:
         self._by_name = {RecordName(*record[:3]): record for record in records}
         self._planner = Planner(place, driver, rules, records)
 
-    def plan(self, desired: Desired) -> UpdatePlan:
+    def plan(
+        self, desired: Desired, *, meanwhile: t.Optional[t.Callable[[t.Sequence[str]], None]] = None
+    ) -> UpdatePlan:
         """What is to be done; its commands are none where nothing is.
 
+        :param meanwhile: is called with the specs while the tool plans what will be done in any case; None where
+            nothing will be done.
         :raises Refused: it must not be done.
         :raises Failed: the tool has no way to what is wanted; the message says why, and what to do.
         """
@@ -66,23 +72,42 @@ class DesiredPlanner:
             return UpdatePlan((), wanted, Plan(), {}, [])
         if desired.state == ABSENT:
             return self._removal(desired, stand)
-        actions, commands = self._ask(desired, stand)
-        torn = [spec for spec in stand.met if _is_torn(spec, actions)]
+        actions, commands, held = self._ask(desired, stand, meanwhile)
+        with closed_on_error(held):
+            torn = [spec for spec in stand.met if _is_torn(spec, actions)]
         if torn:  # what already holds has to be named, so that the solver keeps it
+            if held is not None:
+                held.close()
             stand = stand._replace(unmet=(*stand.unmet, *torn))
-            actions, commands = self._ask(desired, stand)
+            actions, commands, held = self._ask(desired, stand, None)
         specs = tuple(spec.text.strip() for spec in (*stand.unmet, *stand.unknown)) if commands else ()
-        return UpdatePlan(specs, wanted, actions, {}, [], commands)
+        return UpdatePlan(specs, wanted, actions, {}, [], commands, held)
 
-    def _ask(self, desired: Desired, stand: Standing) -> t.Tuple[Plan, t.Tuple[Command, ...]]:
+    def _ask(
+        self, desired: Desired, stand: Standing, meanwhile: t.Optional[t.Callable[[t.Sequence[str]], None]]
+    ) -> t.Tuple[Plan, t.Tuple[Command, ...], t.Optional[Held]]:
+        steps = self._steps(desired, stand)
         plans, commands = [], []
-        for question, command, open_, must in self._steps(desired, stand):
+        if meanwhile is not None and len(steps) == 1:
+            # A snapshot is taken before it is known what will change only where something surely will.
+            step, specs = steps[0], [item.spec for item in steps[0].open_]
+            answer, held = ask_for_plan(
+                self._driver,
+                step.question,
+                step.command,
+                seconds=PLAN_SECONDS,
+                meanwhile=(lambda: meanwhile(specs)) if step.must else _nothing,
+            )
+            with closed_on_error(held):
+                actions = self._checked(answer, step.open_, step.must)
+            return actions, () if actions.is_empty else (step.command,), held
+        for question, command, open_, must in steps:
             answer = answer_of(self._driver, question, seconds=PLAN_SECONDS)
             actions = self._checked(answer, open_, must)
             if not actions.is_empty:
                 plans.append(actions)
                 commands.append(command)
-        return _joined(plans), tuple(commands)
+        return _joined(plans), tuple(commands), None
 
     def _steps(self, desired: Desired, stand: Standing) -> t.List[_Step]:
         """What to ask, what to start for it, what that is about, and whether it is a failure when nothing is to do."""
@@ -163,6 +188,10 @@ class DesiredPlanner:
         why = "" if name in going else ", which needs %s," % ", ".join(sorted(along[name]))
         text = "%s%s is never removed from the base prefix %s: it would be left without its tool."
         raise Refused(text % (name, why, self._place.prefix))
+
+
+def _nothing() -> None:
+    """What is done while the tool plans, where nothing is."""
 
 
 class _Step(t.NamedTuple):

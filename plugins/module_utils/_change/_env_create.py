@@ -78,7 +78,7 @@ class NewStore(Store):
     def restore(self, snapshot: str, journal: Journal) -> _Map:
         return {}
 
-    def drop_unfinished(self) -> None:
+    def drop(self, snapshot: str) -> None:
         pass
 
     def begin(self) -> None:

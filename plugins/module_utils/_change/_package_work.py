@@ -119,9 +119,9 @@ class PackageWork(Work):
     def plan(self, session: Session, driver: Driver, before: Environment) -> UpdatePlan:
         given = self.options
         rules = Rules(tool_options(given), given["python"] == "move", given["allow_downgrade"])
-        planner = DesiredPlanner(session.place, driver, rules, before.details or ())
-        plan = planner.plan(self._wish.desired)
         self._pip = self._pip_plan(session, driver)
+        planner = DesiredPlanner(session.place, driver, rules, before.details or ())
+        plan = planner.plan(self._wish.desired, meanwhile=None if self.check else self.meanwhile)
         self._tool = {"kind": driver.tool.kind, "version": driver.tool.version, "program": driver.tool.program}
         specs = (*plan.specs, *(item.text for item in (*self._pip.install, *self._pip.ask)))
         return plan._replace(specs=(*specs, *("no " + name for name in self._pip.remove)))
@@ -135,6 +135,9 @@ class PackageWork(Work):
         stand = pip_standing(wish.requirements, wish.desired.state, installed, forced=wish.pip_force)
         newer = self.pip(driver).newer(stand.ask, installed)
         return stand._replace(ask=tuple(newer))
+
+    def names(self) -> t.Sequence[str]:
+        return [spec.name for spec in self._wish.desired.specs]
 
     def pip(self, driver: Driver) -> Pip:
         """The pip of the environment."""
@@ -165,6 +168,7 @@ class PackageWork(Work):
             settings=self.settings(),
             interrupts=session.interrupts,
             envs=lambda: fingerprints(session.prefix + "/envs"),
+            settle=session.store.settle,
             action=self.action,
             wish=self._wish,
             pip=self.pip(driver),

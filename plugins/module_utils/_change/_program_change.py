@@ -31,6 +31,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._store impo
     load_all,
     open_state,
 )
+from ansible_collections.labfleet.conda.plugins.module_utils._change._store import remove as remove_snapshots
 from ansible_collections.labfleet.conda.plugins.module_utils._change._tool import CommandRefused, Options, told_version
 from ansible_collections.labfleet.conda.plugins.module_utils._change._transaction import Change, Store
 from ansible_collections.labfleet.conda.plugins.module_utils._change._update_change import plain_change
@@ -123,9 +124,10 @@ class ProgramStore(Store):
         self.settle()
         return {"changed": int(now != kept), "set_aside": [], "problems": [], "caches": []}
 
-    def drop_unfinished(self) -> None:
+    def drop(self, snapshot: str) -> None:
         try:
             clear_incomplete(self.prefix)
+            remove_snapshots(self.prefix, [item.id for item in load_all(self.prefix) if item.id == snapshot])
         except SnapshotError as error:
             raise Failed(str(error)) from error
 

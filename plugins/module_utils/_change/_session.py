@@ -32,6 +32,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._store impo
     SnapshotError,
     load_all,
     open_state,
+    remove,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._tool import Tool
 from ansible_collections.labfleet.conda.plugins.module_utils._change._transaction import Store
@@ -104,9 +105,10 @@ class PrefixStore(Store):
             forget_emptying(self.folder, journal.change)
         return {"changed": done.changed, "set_aside": [*aside, *done.set_aside], "problems": problems, "caches": broken}
 
-    def drop_unfinished(self) -> None:
+    def drop(self, snapshot: str) -> None:
         try:
             clear_incomplete(self.prefix)
+            remove(self.prefix, [item.id for item in load_all(self.prefix) if item.id == snapshot])
         except SnapshotError as error:
             raise Failed(str(error)) from error
 

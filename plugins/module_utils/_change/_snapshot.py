@@ -56,6 +56,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._durable im
 from ansible_collections.labfleet.conda.plugins.module_utils._system._walk import (
     Unseen,
     Visit,
+    keeps_inodes,
     mounts_below,
     open_folder,
     walk,
@@ -97,7 +98,7 @@ def take(
         top = open_folder(prefix)
         folder = open_state(prefix, SNAPSHOTS, check_id(snapshot_id))
         files = private_folder(FILES, at=folder)
-        keeper = Keeper(files, limit=MAX_COPY)
+        keeper = Keeper(files, limit=MAX_COPY, keeps_inodes=keeps_inodes(prefix))
         unseen: Unseen = []
         folders, names, manifest_sum = _write_manifest(prefix, top, folder, keeper, owned, unseen)
         _write_lists(folder, environment)

@@ -96,7 +96,11 @@ class _Work(Work):
     def plan(self, session: Session, driver: Driver, before: Environment) -> UpdatePlan:
         given = self.options
         rules = Rules(tool_options(given), given["python"] == "move", given["allow_downgrade"])
-        return Planner(session.place, driver, rules, before.details or ()).plan(self._wanted)
+        planner = Planner(session.place, driver, rules, before.details or ())
+        return planner.plan(self._wanted, meanwhile=None if self.check else self.meanwhile)
+
+    def names(self) -> t.Sequence[str]:
+        return [item.name for item in self._wanted]
 
     def versions(self, place: Place, plan: UpdatePlan) -> t.Dict[str, str]:
         return _versions(place, plan.wanted)

@@ -9,11 +9,18 @@
 from __future__ import annotations
 
 import abc
+import contextlib
 import typing as t
 
+from ansible_collections.labfleet.conda.plugins.module_utils._change._answer import Plan
 from ansible_collections.labfleet.conda.plugins.module_utils._change._conclude import pruned
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import Failed, Refused
-from ansible_collections.labfleet.conda.plugins.module_utils._change._journal import DONE, read_journal
+from ansible_collections.labfleet.conda.plugins.module_utils._change._journal import (
+    DONE,
+    SNAPSHOT,
+    Journal,
+    read_journal,
+)
 from ansible_collections.labfleet.conda.plugins.module_utils._change._package_changes import (
     PackageChange,
     diff_texts,
@@ -26,10 +33,13 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._tool impor
 from ansible_collections.labfleet.conda.plugins.module_utils._change._transaction import (
     COMMITTED,
     NOT_RESTORED,
+    give_up,
     recover_all,
+    take_first,
     transact,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._update_change import (
+    REASON,
     Settings,
     UpdateChange,
     plain_change,
@@ -64,6 +74,7 @@ class Work(abc.ABC):
 
     def __init__(self, options: t.Mapping[str, t.Any], *, check: bool, note: _Note) -> None:
         self.options, self.check, self.note = options, check, note
+        self._ahead: t.Optional[_Ahead] = None
 
     @abc.abstractmethod
     def plan(self, session: Session, driver: Driver, before: Environment) -> UpdatePlan:
@@ -93,6 +104,10 @@ class Work(abc.ABC):
         """The packages that would change."""
         return plan.actions.changes
 
+    def names(self) -> t.Sequence[str]:
+        """The packages whose versions the ledger tells of a change that was cut off before it began."""
+        return ()
+
     def settings(self) -> Settings:
         """How it is carried out."""
         given = self.options
@@ -108,8 +123,17 @@ class Work(abc.ABC):
             settings=self.settings(),
             interrupts=session.interrupts,
             envs=lambda: fingerprints(session.prefix + "/envs"),
+            settle=session.store.settle,
             action=self.action,
         )
+
+    def meanwhile(self, specs: t.Sequence[str]) -> None:
+        """Take the snapshot, while the tool plans something that will be done; see plan().
+
+        :raises ChangeError: there is no room for it, or it could not be taken.
+        """
+        if self._ahead is not None:
+            self._ahead.take(specs)
 
     def __call__(self, session: Session) -> _Map:
         result: _Map = {}
@@ -127,7 +151,15 @@ class Work(abc.ABC):
         before = read_packages(session.prefix)
         driver = self.driver(session)
         self.note("plans the %s of %s" % (self.noun, session.prefix))
-        plan = self.plan(session, driver, before)
+        ahead = _Ahead(session, self, before)
+        self._ahead = None if self.check else ahead
+        with ahead:
+            plan = self.plan(session, driver, before)
+            with plan.held or contextlib.nullcontext():
+                return self._go_on(session, driver, plan, before, result)
+
+    def _go_on(self, session: Session, driver: Driver, plan: UpdatePlan, before: Environment, result: _Map) -> _Map:
+        """Do what is planned, where something is, and this is no check."""
         result.update(diagnoses=[dict(item._asdict()) for item in plan.diagnoses], newest=plan.newest)
         result.update(self.planned(session.place, plan))
         if self.is_nothing(plan):
@@ -154,8 +186,9 @@ class Work(abc.ABC):
 
     def _change(self, session: Session, driver: Driver, plan: UpdatePlan, before: Environment, result: _Map) -> _Map:
         change = self.change(session, driver, plan, before)
-        name = identifier()
-        outcome = transact(session.store, change, name, note=self.note, earlier=session.records)
+        ahead = t.cast(_Ahead, self._ahead)
+        name, taken = ahead.name, ahead.hand_over()
+        outcome = transact(session.store, change, name, note=self.note, earlier=session.records, taken=taken)
         session.records.append(outcome.record)
         result.update(outcome=outcome.outcome, snapshot=outcome.snapshot, restored=outcome.restored)
         if outcome.outcome != COMMITTED:
@@ -176,6 +209,36 @@ class Work(abc.ABC):
         found = {name: coming.get(name, version) for name, version in self.versions(place, plan).items()}
         found.update((item.name, coming[item.name]) for item in plan.wanted if item.name in coming)
         return {name: version for name, version in found.items() if name not in going}
+
+
+class _Ahead:
+    """A snapshot that is taken while the tool still plans; at the end it is dropped, unless it was handed over."""
+
+    def __init__(self, session: Session, work: Work, before: Environment) -> None:
+        self.name = identifier()
+        self._session, self._work = session, work
+        record = {"action": work.action, "prefix": session.prefix, "snapshot": self.name, "packages": []}
+        record["before"] = {name: before.version_of(name) for name in work.names()}
+        self._journal = Journal(self.name, SNAPSHOT, (), (), record, tuple(session.records))
+        self._taken: t.Optional[_Map] = None
+
+    def take(self, specs: t.Sequence[str]) -> None:
+        """Take it."""
+        check_space(self._session.place, Plan(), reserve=self._work.options["reserve"], copies=_COPIES)
+        reason = REASON % (self._work.action, ", ".join(specs))
+        self._taken = take_first(self._session.store, self._journal, reason, note=self._work.note)
+
+    def hand_over(self) -> t.Optional[_Map]:
+        """About the snapshot, for who uses it; None where none was taken."""
+        taken, self._taken = self._taken, None
+        return taken
+
+    def __enter__(self) -> _Ahead:
+        return self
+
+    def __exit__(self, *unused: t.Any) -> None:
+        if self._taken is not None:
+            give_up(self._session.store, self._journal)
 
 
 def tool_options(given: t.Mapping[str, t.Any]) -> Options:
