@@ -76,6 +76,11 @@ SOLVERS = "conda/resolve.py", "libmambapy.py", "conda_libmamba_solver.py"
 OLD_PYTHONS = sorted(Path.home().glob(".pyenv/versions/2.7.*/bin/python2.7"))[-1:]
 
 
+def both(driver, specs):
+    """The dry run, and the command that does it."""
+    return [ask(specs, DEFAULTS, prefix=driver.prefix) for ask in (driver.tool.plan, driver.tool.apply)]
+
+
 class StandIn:
     """A prefix with the stand-in, and its driver."""
 
@@ -103,7 +108,7 @@ class StandIn:
         self.meanwhile = 0
 
     def ask(self, *specs: str):
-        return ask_for_plan(self.driver, specs, DEFAULTS, seconds=60, meanwhile=self.note)
+        return ask_for_plan(self.driver, *both(self.driver, specs), seconds=60, meanwhile=self.note)
 
     def note(self) -> None:
         self.meanwhile += 1
@@ -169,7 +174,7 @@ def test_one_that_does_not_start_is_told(tmp_path):
 
 
 def test_without_anything_to_do_later_nothing_waits(standin):
-    answer, held = ask_for_plan(standin.driver, ["x>=2"], DEFAULTS, seconds=60, meanwhile=None)
+    answer, held = ask_for_plan(standin.driver, *both(standin.driver, ["x>=2"]), seconds=60, meanwhile=None)
     assert answer.success and held is None
 
 
