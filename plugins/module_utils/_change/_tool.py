@@ -22,14 +22,13 @@ Nothing is started here: a command is a list of arguments, and what its environm
 
 from __future__ import annotations
 
-import json
 import types
 import typing as t
 from urllib.parse import quote
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._in_tool import (
     CHECK_PACKAGE,
-    ask_arguments,
+    check_arguments,
     hold_arguments,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._spec._version import parse_version
@@ -213,7 +212,7 @@ class Tool(t.NamedTuple):
         return Command((self.python_program, "-c", "import " + modules), _NOTHING, "import", False)
 
     def check(self, solver: t.Optional[str], folder: str) -> Command:
-        """Ask for info(), load the solver as solver_import() does, and solve without network, all with one start.
+        """Load the solver as solver_import() does, and solve without network, with one start.
 
         To solve is quick here, since no channel of the configuration is looked at: only one of our own, with
         CHECK_PACKAGE in it, or before conda 4.4, which asks the others too, none at all.
@@ -224,14 +223,13 @@ class Tool(t.NamedTuple):
         if self.kind != "conda" or self.python_program is None:
             raise CommandRefused("%s cannot be asked from within its Python" % self.program)
         modules = self.solver_import(solver).argv[-1].partition(" ")[2].split(", ")
+        arguments = [self.program, "install", "-p", self.prefix, "-y", "--json", "-q", "--dry-run", "--offline"]
         if self.since("4.4"):
-            more = ["--override-channels", "-c", "file://" + quote(folder) + "/channel", CHECK_PACKAGE]
+            arguments += ["--override-channels", "-c", "file://" + quote(folder) + "/channel", CHECK_PACKAGE]
         else:
-            more = ["--use-index-cache", self.package]
-        solve = ["install", "-p", self.prefix, "-y", "--json", "-q", "--dry-run", "--offline", *more]
-        questions = [{"modules": [], "arguments": ["info", "--json"]}, {"modules": modules, "arguments": solve}]
-        argv = ask_arguments(self.python_program, self.program, folder, json.dumps(questions))
-        return Command(argv, _NO_AUTO_UPDATE, "check", False)
+            arguments += ["--use-index-cache", self.package]
+        argv = check_arguments(self.python_program, folder, modules, arguments)
+        return Command(argv, {**_NO_AUTO_UPDATE, "CONDA_PKGS_DIRS": folder + "/pkgs"}, "solve", False)
 
     @property
     def can_be_held(self) -> bool:
