@@ -26,7 +26,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - In check mode V(anchor) writes nothing, and V(prune) removes nothing. The hash of the record that V(anchor) would
+      - In check mode V(anchor) writes nothing and V(prune) removes nothing. The hash of the record that V(anchor) would
         write is not known before.
   diff_mode:
     support: full
