@@ -14,8 +14,7 @@ import time
 from ansible.errors import AnsibleActionFail
 
 from ansible_collections.labfleet.conda.plugins.plugin_utils._advisories import AdvisoryError
-from ansible_collections.labfleet.conda.plugins.plugin_utils._host_action import HostAction
-from ansible_collections.labfleet.conda.plugins.plugin_utils._hosts import refuse_windows
+from ansible_collections.labfleet.conda.plugins.plugin_utils._hosts import HostAction, refuse_windows
 from ansible_collections.labfleet.conda.plugins.plugin_utils._policy import PolicyError
 from ansible_collections.labfleet.conda.plugins.plugin_utils._prepare import finish, prepare
 

@@ -14,8 +14,18 @@ import gc
 import typing as t
 
 from ansible.errors import AnsibleActionFail
+from ansible.plugins.action.normal import ActionModule as NormalActionModule
 
 _OBJECTS_BETWEEN_COLLECTIONS = 200000
+
+
+class HostAction(NormalActionModule):
+    """The action of a module that looks at a host or changes it; refuses Windows hosts, which cannot run it."""
+
+    def run(self, tmp: t.Any = None, task_vars: t.Mapping[str, t.Any] | None = None) -> t.Any:
+        refuse_windows(self._connection, task_vars or {})
+        with rare_collections():
+            return super().run(tmp, task_vars)
 
 
 @contextlib.contextmanager
@@ -46,4 +56,4 @@ def refuse_windows(connection: t.Any, task_vars: t.Mapping[str, t.Any]) -> None:
         )
 
 
-__all__ = ("rare_collections", "refuse_windows")
+__all__ = ("HostAction", "rare_collections", "refuse_windows")

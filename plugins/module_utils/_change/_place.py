@@ -12,6 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import Refused
+from ansible_collections.labfleet.conda.plugins.module_utils._change._writers import strangers, writers_inside
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._configuration import Configuration
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._installations import (
     Installation,
@@ -302,20 +303,20 @@ def refuse_unless_ours(place: Place, *, trusted: t.Iterable[str] = ()) -> None:
             % (place.subject, place.uid)
         )
     trusted = list(trusted)
-    _refuse_writers(place, place.subject, place.writers, trusted)
+    _refuse_strangers(place, place.subject, place.writers, trusted)
     if not place.is_base:  # its tool is run too
-        _refuse_writers(place, place.base, place.installation.writers, trusted)
+        _refuse_strangers(place, place.base, place.installation.writers, trusted)
 
 
-def _refuse_writers(place: Place, path: str, who: Writers, trusted: t.Sequence[str]) -> None:
-    names = (set(who.users) | {"group " + name for name in who.groups}) - {place.owner, "root"}
-    names -= set(trusted) | {"group " + name for name in trusted}
-    if who.everybody:
-        names.add("everybody")
+def _refuse_strangers(place: Place, path: str, who: Writers, trusted: t.Sequence[str]) -> None:
+    identities = Root("/").identities
+    if place.environment is not None:
+        who = who | writers_inside(path, identities)
+    names = strangers(who, place.owner, identities, trusted=trusted)
     if names:
         raise Refused(
             "%s can be changed by others than %s (%s), so %s must not run what is in it: take away their right to"
-            " write, or name them in trusted_writers." % (path, place.owner, ", ".join(sorted(names)), place.owner)
+            " write, or name them in trusted_writers." % (path, place.owner, ", ".join(names), place.owner)
         )
 
 
