@@ -8,18 +8,16 @@ from __future__ import annotations
 
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
-from ansible.plugins.action.normal import ActionModule as NormalActionModule
 
-from ansible_collections.labfleet.conda.plugins.plugin_utils._hosts import refuse_windows
+from ansible_collections.labfleet.conda.plugins.plugin_utils._address_action import AddressAction
 
 MAX_FILE = 64 * 1024 * 1024
 
 
-class ActionModule(NormalActionModule):
+class ActionModule(AddressAction):
     _supports_check_mode = True
 
     def run(self, tmp=None, task_vars=None):
-        refuse_windows(self._connection, task_vars or {})
         given = dict(self._task.args)
         src = given.get("src")
         if src is None or boolean(given.get("remote_src", False), strict=False):

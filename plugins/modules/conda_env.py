@@ -26,6 +26,8 @@ description:
 extends_documentation_fragment:
   - labfleet.conda._attributes
   - labfleet.conda._attributes.actiongroup_conda
+  - labfleet.conda._change
+  - labfleet.conda._change.recorded
 attributes:
   check_mode:
     support: full
@@ -115,11 +117,6 @@ options:
     description:
       - What a frozen environment tells who tries to change it.
     type: str
-  override_frozen:
-    description:
-      - Whether an environment that is marked as frozen is changed or removed all the same.
-    type: bool
-    default: false
   clone_from:
     description:
       - The name or path of the environment to clone.
@@ -186,13 +183,6 @@ options:
       - Whether a package that is asked for may go to a lower version.
     type: bool
     default: true
-  trusted_writers:
-    description:
-      - Users and groups who may write to the prefix beside its owner. Who can write there can run programs as its
-        owner.
-    type: list
-    elements: str
-    default: []
   busy:
     description:
       - What to do when processes run from the environment that is to be changed or removed. V(wait) for them up to
@@ -200,16 +190,6 @@ options:
     type: str
     choices: [wait, skip, fail, ignore]
     default: wait
-  busy_seconds:
-    description:
-      - How many seconds to wait for processes.
-    type: float
-    default: 600
-  lock_seconds:
-    description:
-      - How many seconds to wait for another change of the environment.
-    type: float
-    default: 600
   time_limit:
     description:
       - How many seconds the tool, and pip, may take. Then it is ended and the change undone.
@@ -225,35 +205,6 @@ options:
       - The bytes that must stay free when an environment that is there is changed.
     type: int
     default: 268435456
-  verify_commands:
-    description:
-      - Command lines for C(/bin/sh) that must end with exit code 0 after the change, else it is undone. They run as the
-        owner of the environment, with its C(bin) first on C(PATH).
-    type: list
-    elements: str
-    default: []
-  keep_snapshots:
-    description:
-      - How many snapshots to keep, that of this change among them.
-    type: int
-    default: 5
-  keep_days:
-    description:
-      - Snapshots older than this many days are removed, but for that of this change.
-    type: int
-  keep_bytes:
-    description:
-      - The size that all snapshots together may have, by the bytes that they copied.
-    type: int
-  ledger:
-    description:
-      - The file of the ledger on the host, in which each change is recorded. By default
-        C(/var/log/labfleet-conda/ledger.jsonl) for root, and a file in the home of other users.
-    type: path
-  run_id:
-    description:
-      - What names this run in the ledger, such as the number of a job.
-    type: str
 seealso:
   - module: labfleet.conda.conda_update
   - module: labfleet.conda.conda_snapshot
@@ -480,7 +431,12 @@ processes:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._env import ChangeError, env
-from ansible_collections.labfleet.conda.plugins.module_utils._change._options import UNFORESEEN, stopped
+from ansible_collections.labfleet.conda.plugins.module_utils._change._options import (
+    CHANGE_OPTIONS,
+    RECORD_OPTIONS,
+    UNFORESEEN,
+    stopped,
+)
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import ScanError
 from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import clean
 from ansible_collections.labfleet.conda.plugins.module_utils._system._text_file import write_text
@@ -503,7 +459,6 @@ ARGUMENT_SPEC = {
     "description": {"type": "str"},
     "frozen": {"type": "bool"},
     "frozen_message": {"type": "str"},
-    "override_frozen": {"type": "bool", "default": False},
     "clone_from": {"type": "str"},
     "format": {
         "type": "str",
@@ -520,19 +475,11 @@ ARGUMENT_SPEC = {
     "override_channels": {"type": "bool"},
     "python": {"type": "str", "choices": ["keep", "move"], "default": "keep"},
     "allow_downgrade": {"type": "bool", "default": True},
-    "trusted_writers": {"type": "list", "elements": "str", "default": []},
-    "busy": {"type": "str", "choices": ["wait", "skip", "fail", "ignore"], "default": "wait"},
-    "busy_seconds": {"type": "float", "default": 600},
-    "lock_seconds": {"type": "float", "default": 600},
     "time_limit": {"type": "float", "default": 3600},
     "grace": {"type": "float", "default": 300},
     "reserve": {"type": "int", "default": 268435456},
-    "verify_commands": {"type": "list", "elements": "str", "default": []},
-    "keep_snapshots": {"type": "int", "default": 5},
-    "keep_days": {"type": "int"},
-    "keep_bytes": {"type": "int"},
-    "ledger": {"type": "path"},
-    "run_id": {"type": "str"},
+    **CHANGE_OPTIONS,
+    **RECORD_OPTIONS,
 }
 
 
