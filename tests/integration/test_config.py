@@ -122,6 +122,7 @@ def test_the_six_steps_of_a_setting(base: Base, local: Module) -> None:
     (base.path.parent / "home" / ".condarc").unlink()
 
 
+@pytest.mark.parametrize("base", ["4.3.16"], indirect=True)
 def test_marks_of_lists_and_the_files_of_other_tiers(base: Base, local: Module) -> None:
     options = {"prefix": str(base.path), "ledger": str(base.ledger)}
     environment = base.path / "envs" / "work"
@@ -145,6 +146,7 @@ def test_marks_of_lists_and_the_files_of_other_tiers(base: Base, local: Module) 
         path.unlink()
 
 
+@pytest.mark.parametrize("base", ["4.3.16"], indirect=True)
 def test_a_name_that_this_conda_has_not_is_refused(base: Base, local: Module) -> None:
     before = (base.path / ".condarc").read_text()
     options = {"tier": "base", "prefix": str(base.path), "ledger": str(base.ledger)}

@@ -19,9 +19,16 @@ Nothing is started here: a command is a list of arguments, and what its environm
 
 from __future__ import annotations
 
+import json
 import types
 import typing as t
+from urllib.parse import quote
 
+from ansible_collections.labfleet.conda.plugins.module_utils._change._in_tool import (
+    CHECK_PACKAGE,
+    ask_arguments,
+    hold_arguments,
+)
 from ansible_collections.labfleet.conda.plugins.module_utils._spec._version import parse_version
 
 EXPLICIT_FILE_NAME = "explicit.txt"
@@ -170,6 +177,43 @@ class Tool(t.NamedTuple):
             default = "libmamba" if self.since("23.10") else "classic"
             modules = _SOLVER_MODULES.get(solver or default, "conda.cli")
         return Command((self.python_program, "-c", "import " + modules), _NOTHING, "import", False)
+
+    def check(self, solver: t.Optional[str], folder: str) -> Command:
+        """Ask for info(), load the solver as solver_import() does, and solve without network, all with one start.
+
+        To solve is quick here, since no channel of the configuration is looked at: only one of our own, with
+        CHECK_PACKAGE in it, or before conda 4.4, which asks the others too, none at all.
+
+        :param folder: a directory that does not exist, for its caches and the channel.
+        :raises CommandRefused: for any tool but a conda whose Python is known.
+        """
+        if self.kind != "conda" or self.python_program is None:
+            raise CommandRefused("%s cannot be asked from within its Python" % self.program)
+        modules = self.solver_import(solver).argv[-1].partition(" ")[2].split(", ")
+        if self.since("4.4"):
+            more = ["--override-channels", "-c", "file://" + quote(folder) + "/channel", CHECK_PACKAGE]
+        else:
+            more = ["--use-index-cache", self.package]
+        solve = ["install", "-p", self.prefix, "-y", "--json", "-q", "--dry-run", "--offline", *more]
+        questions = [{"modules": [], "arguments": ["info", "--json"]}, {"modules": modules, "arguments": solve}]
+        argv = ask_arguments(self.python_program, self.program, folder, json.dumps(questions))
+        return Command(argv, _NO_AUTO_UPDATE, "check", False)
+
+    @property
+    def can_be_held(self) -> bool:
+        """Whether apply() can be made to wait once it has planned; the code of these versions was looked at."""
+        if self.kind != "conda" or self.python_program is None:
+            return False
+        return self.since("4.3") and not self.since("26.8") and (self.since("4.5") or not self.since("4.4.0a0"))
+
+    def hold(self, command: Command) -> Command:
+        """The command of apply(), made to wait once it has planned, see Runner.hold().
+
+        :raises CommandRefused: it cannot be.
+        """
+        if not self.can_be_held:
+            raise CommandRefused("%s %s cannot be made to wait" % (self.kind, self.version))
+        return command._replace(argv=hold_arguments(str(self.python_program), command.argv))
 
     def explicit_install(self, file: str, options: Options = DEFAULTS, *, prefix: t.Optional[str] = None) -> Command:
         """Install the packages of an C(@EXPLICIT) list, without a solver; what is not in the list stays.

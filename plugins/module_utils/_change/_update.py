@@ -8,18 +8,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
+from ansible_collections.labfleet.conda.plugins.module_utils._change._answer import Plan
 from ansible_collections.labfleet.conda.plugins.module_utils._change._conclude import (
     concluded,
+    earlier_run,
     pruned,
     recovered_first,
     run_work,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import ChangeError, Failed, Refused
 from ansible_collections.labfleet.conda.plugins.module_utils._change._journal import (
-    DONE,
-    read_journal,
+    SNAPSHOT,
+    Journal,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._options import refuse_options
 from ansible_collections.labfleet.conda.plugins.module_utils._change._package_changes import diff_texts
@@ -37,16 +40,19 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._tool impor
 from ansible_collections.labfleet.conda.plugins.module_utils._change._transaction import (
     COMMITTED,
     NOT_RESTORED,
-    recover_all,
+    give_up,
+    take_first,
     transact,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._update_change import (
+    REASON,
     Settings,
     UpdateChange,
     plain_change,
     whole_again,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._update_plan import Planner, Rules, UpdatePlan
+from ansible_collections.labfleet.conda.plugins.module_utils._change._verify import Driver
 from ansible_collections.labfleet.conda.plugins.module_utils._change._wanted import (
     ANY,
     NEWEST,
@@ -59,6 +65,8 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._lock impor
 
 _Map = t.Dict[str, t.Any]
 _Note = t.Callable[[str], None]
+# The bytes that a snapshot may copy.
+_COPIES = 50_000_000
 
 
 def update(options: t.Mapping[str, t.Any], *, check: bool, note: _Note) -> _Map:
@@ -97,7 +105,7 @@ def update(options: t.Mapping[str, t.Any], *, check: bool, note: _Note) -> _Map:
         return dict(result, **deferred)
     work = _Work(options, wanted, wish, check, note)
     what = "plans an update" if check else "updates"
-    answer = run_work(place, work, what=what, lock_seconds=options["lock_seconds"])
+    answer = run_work(place, work, options, what=what, check=check)
     return concluded(place, options, answer, result, action="update", check=check)
 
 
@@ -115,32 +123,38 @@ class _Work:
         if locks_on_this_host_only(session.prefix):
             text = "%s lies on NFS that locks on this host only: change it from one host."
             result["warnings"] = [text % session.prefix]
-        if self.check:
-            journal = read_journal(session.folder, session.prefix)
-            if journal is not None and journal.phase != DONE:
-                text = "An interrupted change of %s is to be undone first; a run without check mode does so."
-                return dict(result, changed=True, message=text % session.prefix)
-        else:
-            result.update(self._recover(session))
+        result.update(self._earlier_run(session))
+        if "message" in result:
+            return result
         session.look_again()
         options = self._tool_options()
         before = read_packages(session.prefix)
         rules = Rules(options, self._options["python"] == "move", self._options["allow_downgrade"])
         driver = session.driver()
         self._note("plans the update of %s" % session.prefix)
-        plan = Planner(session.place, driver, rules, before.details or ()).plan(self._wanted)
+        ahead = _Ahead(session, self._options["reserve"], before, self._wanted, self._note)
+        planner = Planner(session.place, driver, rules, before.details or ())
+        with ahead:
+            plan = planner.plan(self._wanted, meanwhile=None if self.check else ahead.take)
+            with plan.held or contextlib.nullcontext():
+                return self._go_on(session, plan, before, driver, ahead, result)
+
+    def _go_on(
+        self, session: Session, plan: UpdatePlan, before: t.Any, driver: Driver, ahead: _Ahead, result: _Map
+    ) -> _Map:
+        """Do what is planned, where something is, and this is no check."""
         result["diagnoses"] = [dict(item._asdict()) for item in plan.diagnoses]
         result["newest"] = plan.newest
         if not plan.specs and not self._wish.condarc:
             return result
-        result["space"] = check_space(session.place, plan.actions, reserve=self._options["reserve"], copies=50_000_000)
+        result["space"] = check_space(session.place, plan.actions, reserve=self._options["reserve"], copies=_COPIES)
         changes = plan.actions.changes
         result.update(changed=True, packages=[plain_change(item) for item in changes])
         result["diff"] = diff_texts(changes, session.prefix)
         if self.check:
             result.update(outcome="planned", after=dict(_planned_versions(session.place, plan)))
             return result
-        return self._change(session, plan, before, driver, options, result)
+        return self._change(session, plan, before, driver, ahead, result)
 
     def _tool_options(self) -> Options:
         given = self._options
@@ -152,20 +166,15 @@ class _Work:
             allow_downgrade=given["allow_downgrade"],
         )
 
-    def _recover(self, session: Session) -> _Map:
-        def check() -> t.List[str]:
+    def _earlier_run(self, session: Session) -> _Map:
+        def whole() -> t.List[str]:
             session.look_again()
-            environment = read_packages(session.prefix)
-            return whole_again(session.prefix, environment, session.driver())
+            return whole_again(session.prefix, read_packages(session.prefix), session.driver())
 
-        records = recover_all(session.store, note=self._note, check=check)
-        if not records:
-            return {}
-        session.records += records
-        return {"recovered": records[-1].get("message") or records[-1]["outcome"], "changed": True}
+        return earlier_run(session, check=self.check, note=self._note, whole=whole)
 
     def _change(
-        self, session: Session, plan: UpdatePlan, before: t.Any, driver: t.Any, options: Options, result: _Map
+        self, session: Session, plan: UpdatePlan, before: t.Any, driver: Driver, ahead: _Ahead, result: _Map
     ) -> _Map:
         given = self._options
         settings = Settings(
@@ -179,13 +188,16 @@ class _Work:
             plan,
             before,
             driver=driver,
-            options=options,
+            options=self._tool_options(),
             settings=settings,
             interrupts=session.interrupts,
             envs=lambda: fingerprints(session.prefix + "/envs"),
+            settle=session.store.settle,
         )
-        name = identifier()
-        outcome = transact(session.store, change, name, note=self._note, earlier=session.records)
+        name = ahead.name
+        outcome = transact(
+            session.store, change, name, note=self._note, earlier=session.records, taken=ahead.hand_over()
+        )
         session.records.append(outcome.record)
         result.update(outcome=outcome.outcome, snapshot=outcome.snapshot, restored=outcome.restored)
         if outcome.outcome != COMMITTED:
@@ -196,8 +208,42 @@ class _Work:
         changes = change.changes()
         result.update(after=_versions(session.place, plan.wanted), packages=[plain_change(item) for item in changes])
         result["diff"] = diff_texts(changes, session.prefix)
-        result["pruned"] = pruned(session.prefix, given, name)
+        result.update(pruned(session.prefix, given, name))
         return result
+
+
+class _Ahead:
+    """A snapshot that is taken while the tool still plans; at the end it is dropped, unless it was handed over."""
+
+    def __init__(self, session: Session, reserve: int, before: t.Any, wanted: t.Sequence[Wanted], note: _Note) -> None:
+        self.name = identifier()
+        self._session, self._reserve, self._note = session, reserve, note
+        names = [item.name for item in wanted]
+        record = {"action": "update", "prefix": session.prefix, "snapshot": self.name, "packages": []}
+        record["before"] = {name: before.version_of(name) for name in names}
+        self._journal = Journal(self.name, SNAPSHOT, (), (), record, tuple(session.records))
+        self._taken: t.Optional[_Map] = None
+
+    def take(self, specs: t.Sequence[str]) -> None:
+        """Take it.
+
+        :raises ChangeError: there is no room for it, or it could not be taken.
+        """
+        check_space(self._session.place, Plan(), reserve=self._reserve, copies=_COPIES)
+        reason = REASON % ", ".join(specs)
+        self._taken = take_first(self._session.store, self._journal, reason, note=self._note)
+
+    def hand_over(self) -> t.Optional[_Map]:
+        """About the snapshot, for who uses it; None where none was taken."""
+        taken, self._taken = self._taken, None
+        return taken
+
+    def __enter__(self) -> _Ahead:
+        return self
+
+    def __exit__(self, *unused: t.Any) -> None:
+        if self._taken is not None:
+            give_up(self._session.store, self._journal)
 
 
 def _version(place: Place, options: t.Mapping[str, t.Any]) -> str:

@@ -32,9 +32,10 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._verify imp
 from ansible_collections.labfleet.conda.plugins.module_utils._change._wanted import unmet
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import Environment
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._records import channel_name
-from ansible_collections.labfleet.conda.plugins.module_utils._system._files import absent, names_below, tree_names
+from ansible_collections.labfleet.conda.plugins.module_utils._system._files import absent, names_below, tree_files
 from ansible_collections.labfleet.conda.plugins.module_utils._system._run import Interrupts, NotStarted
 
+REASON = "before the update to %s"
 _MAX_NAMED = 3
 _MAX_SAID = 400
 # Where conda sets files aside during a transaction: where packages put theirs.
@@ -60,6 +61,7 @@ class UpdateChange(Change):
 
     :param driver_of: gives the driver for the version of the tool that is there by then.
     :param before: the environment before it, with the content of its records.
+    :param settle: has the kernel write down what was changed; called while the tool is asked, to save time.
     """
 
     def __init__(
@@ -73,14 +75,16 @@ class UpdateChange(Change):
         settings: Settings,
         interrupts: Interrupts,
         envs: t.Callable[[], t.Any],
+        settle: t.Callable[[], None] = lambda: None,
     ) -> None:
         self._place, self._plan, self._before = place, plan, before
         self._driver, self._options, self._settings = driver, options, settings
         self._interrupts = interrupts
         self._envs, self._envs_before = envs, envs()
+        self._settle = settle
         self._after: t.Optional[Environment] = None
         self._verified: t.List[str] = []
-        self.reason = "before the update to %s" % ", ".join(plan.specs)
+        self.reason = REASON % ", ".join(plan.specs)
         self.packages = ["%s-%s-%s" % (item.name, item.version, item.build) for item in plan.actions.link]
         self.caches = place.configuration.package_caches if place.configuration else [place.prefix + "/pkgs"]
 
@@ -109,8 +113,11 @@ class UpdateChange(Change):
             question = tool.apply(self._plan.specs, self._options, prefix=self._place.prefix)
         except CommandRefused as error:
             raise Failed("%s." % error) from error
-        command = self._driver.command(question, seconds=settings.seconds, grace=settings.grace)
-        done = self._driver.runner.run(command)
+        if self._plan.held is not None:
+            done = self._plan.held.go_on(seconds=settings.seconds, grace=settings.grace)
+        else:
+            command = self._driver.command(question, seconds=settings.seconds, grace=settings.grace)
+            done = self._driver.runner.run(command)
         if done.timed_out:
             raise Failed("%s took longer than %g s and was ended." % (tool.kind, settings.seconds))
         if done.interrupted:
@@ -141,16 +148,20 @@ class UpdateChange(Change):
             return ["%s cannot be read after the change: %s" % (prefix, error)]
         open_ = unmet(self._plan.wanted, after.records or [])
         problems = ["%s does not hold after the change." % item.spec for item in open_]
-        problems += damage(prefix, after)
         if self._envs() != self._envs_before:
             problems.append("Environments other than the one changed are not as they were.")
         if problems:
-            return problems
+            return problems + damage(prefix, after)
+
+        def meanwhile() -> None:
+            problems.extend(damage(prefix, after))
+            self._settle()
+
         tool = self._driver.tool
         version = (after.version_of(tool.package) if self._place.is_base else None) or tool.version
         driver = self._driver.with_tool(tool._replace(version=version))
         solver = self._settings.condarc_solver or self._place.solver
-        problems = wrong_answers(driver, solver=solver, lines=self._settings.lines)
+        problems += wrong_answers(driver, solver=solver, lines=self._settings.lines, meanwhile=meanwhile)
         if not problems:
             asked = ["version", "info", "solver", "offline solve"] if self._place.is_base else ["python"]
             self._verified = ["records", "files", *asked, *self._settings.lines]
@@ -185,12 +196,14 @@ def _does_not_start(driver: Driver) -> t.List[str]:
 def damage(prefix: str, environment: Environment) -> t.List[str]:
     """What is missing, or left over, in a prefix."""
     problems = []
-    missing = absent(prefix, owned_paths(environment))
+    # To list directories is much quicker than to look for each file, of which few are elsewhere.
+    there = tree_files(prefix, _FOLDERS_OF_PACKAGES)
+    missing = absent(prefix, owned_paths(environment) - there)
     if missing:
         problems.append(_named("%d files of packages are missing", missing))
     if not environment.has_history:
         problems.append("conda-meta/history is gone.")
-    left = left_behind(tree_names(prefix, _FOLDERS_OF_PACKAGES)) + left_behind(names_below(prefix))
+    left = left_behind(path.rpartition("/")[2] for path in there) + left_behind(names_below(prefix))
     if left:
         problems.append(_named("%d leftovers of an unfinished transaction are there", left))
     return problems
@@ -215,4 +228,4 @@ def _side(package: t.Any) -> t.Optional[t.Dict[str, t.Any]]:
     return side
 
 
-__all__ = ("ChangeError", "Settings", "UpdateChange", "damage", "plain_change", "whole_again")
+__all__ = ("ChangeError", "REASON", "Settings", "UpdateChange", "damage", "plain_change", "whole_again")

@@ -15,6 +15,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._answer imp
 from ansible_collections.labfleet.conda.plugins.module_utils._change._causes import Diagnosis
 from ansible_collections.labfleet.conda.plugins.module_utils._change._diagnosis import explain, why_not_newer
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import Failed, Refused
+from ansible_collections.labfleet.conda.plugins.module_utils._change._held_plan import ask_for_plan
 from ansible_collections.labfleet.conda.plugins.module_utils._change._package import Package
 from ansible_collections.labfleet.conda.plugins.module_utils._change._package_changes import (
     DOWNGRADED,
@@ -28,6 +29,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._verify imp
 from ansible_collections.labfleet.conda.plugins.module_utils._change._wanted import Wanted, newest_target, unmet
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._records import Record
 from ansible_collections.labfleet.conda.plugins.module_utils._spec._version import InvalidVersion, parse_version
+from ansible_collections.labfleet.conda.plugins.module_utils._system._run import Held
 
 # The classic solver takes half a minute for 300 packages here, and many minutes on real channels.
 PLAN_SECONDS = 1800.0
@@ -53,6 +55,7 @@ class UpdatePlan(t.NamedTuple):
     :param specs: what is to be installed; none where nothing is to be done.
     :param wanted: what must hold afterwards.
     :param diagnoses: why it goes no further, where the channels hold something newer.
+    :param held: the tool, which waits to do it; None where it has to be started anew.
     """
 
     specs: t.Tuple[str, ...]
@@ -60,6 +63,7 @@ class UpdatePlan(t.NamedTuple):
     actions: Plan
     newest: t.Dict[str, str]
     diagnoses: t.List[Diagnosis]
+    held: t.Optional[Held] = None
 
 
 class Planner:
@@ -78,10 +82,13 @@ class Planner:
         self._newest: t.Dict[str, str] = {}
         self._python: t.List[str] = []
 
-    def plan(self, wanted: t.Sequence[Wanted]) -> UpdatePlan:
+    def plan(
+        self, wanted: t.Sequence[Wanted], *, meanwhile: t.Optional[t.Callable[[t.Sequence[str]], None]] = None
+    ) -> UpdatePlan:
         """Ask the channels and the tool.
 
         :param wanted: all that is wanted, met or not.
+        :param meanwhile: is called with the specs while the tool plans; None where nothing will be done.
         :raises Refused: the tool would do what it must not.
         :raises Failed: the tool has no way to what is wanted; the message says why, and what to do.
         """
@@ -94,14 +101,24 @@ class Planner:
         specs = tuple(item.spec for item in fixed if item in open_ or item.name != self._driver.tool.package)
         specs += tuple(self._python)
         self._respect_pins(open_)
-        question = self._driver.tool.plan(specs, self._rules.options, prefix=self._place.prefix)
-        answer = answer_of(self._driver, question, seconds=PLAN_SECONDS)
-        if answer.error is not None:
-            raise self._failed(answer, open_)
-        if answer.nothing_to_do:
-            raise self._nothing(answer, open_)
-        self._check(answer.actions, {item.name for item in open_})
-        return UpdatePlan(specs, tuple(fixed), answer.actions, self._newest, self._diagnoses)
+        answer, held = ask_for_plan(
+            self._driver,
+            specs,
+            self._rules.options,
+            seconds=PLAN_SECONDS,
+            meanwhile=None if meanwhile is None else lambda: meanwhile(specs),
+        )
+        try:
+            if answer.error is not None:
+                raise self._failed(answer, open_)
+            if answer.nothing_to_do:
+                raise self._nothing(answer, open_)
+            self._check(answer.actions, {item.name for item in open_})
+        except BaseException:
+            if held is not None:
+                held.close()
+            raise
+        return UpdatePlan(specs, tuple(fixed), answer.actions, self._newest, self._diagnoses, held)
 
     def _with_bound(self, item: Wanted) -> Wanted:
         """What is wanted, with the newest version put as a lower bound; that which is there, where none is newer."""

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -148,6 +149,7 @@ def is_record_file(file_name: str) -> bool:
     return file_name.endswith(".json") and not file_name.startswith("._")
 
 
+@functools.lru_cache(maxsize=8192)  # environments hold much the same
 def parse_record_name(file_name: str) -> t.Optional[RecordName]:
     """Split C(NAME-VERSION-BUILD.json); None where it has not that form, which conda passes over."""
     parts = file_name[:-5].rsplit("-", 2)

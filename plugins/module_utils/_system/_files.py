@@ -48,12 +48,14 @@ def names_below(path: str) -> t.List[str]:
         return []
 
 
-def tree_names(path: str, folders: t.Sequence[str]) -> t.List[str]:
-    """The names of all files in some directories of a prefix, all levels deep, links not followed."""
-    found: t.List[str] = []
+def tree_files(path: str, folders: t.Sequence[str]) -> t.Set[str]:
+    """The paths, from a prefix on, of all files in some of its directories, all levels deep, links not followed."""
+    found: t.Set[str] = set()
     for folder in folders:
-        for _place, _folders, files in os.walk(os.path.join(path, folder)):
-            found += files
+        for place, below, files in os.walk(os.path.join(path, folder)):
+            start = place[len(path) + 1 :] + "/"
+            found.update([start + name for name in files])
+            found.update([start + name for name in below])
     return found
 
 
@@ -139,5 +141,5 @@ __all__ = (
     "nearest_existing",
     "read_text",
     "remove_unpacked",
-    "tree_names",
+    "tree_files",
 )

@@ -85,7 +85,7 @@ def child_access_control(directory: Directory, name: str) -> t.Optional[bytes]:
     """The extended attribute that holds the access control list of a child, where there is one; a link has none."""
     try:
         return os.getxattr(
-            "/proc/self/fd/%d/%s" % (directory.descriptor, name), "system.posix_acl_access", follow_symlinks=False
+            "/proc/self/fd/%d/%s" % (directory.holder(name), name), "system.posix_acl_access", follow_symlinks=False
         )
     except (OSError, AttributeError):
         return None

@@ -196,6 +196,8 @@ def _manager(program: str, words: t.Sequence[str]) -> t.Optional[str]:
     names += [os.path.basename(word) for word in words[1:2]]
     if words[1:2] == ["-m"]:
         names += [word.split(".")[0] for word in words[2:3]]
+    if words[1:2] == ["-c"]:  # a conda that was started by us: its program follows the text that Python runs
+        names += [os.path.basename(word) for word in words[3:4]]
     return next((name for name in names if _MANAGER.match(name)), None)
 
 

@@ -81,6 +81,12 @@ def test_pip_run_by_the_prefix_is_a_package_manager(prefix, start, tmp_path):
     assert how(prefix, start(prefix + "/bin/python3", str(tmp_path / "pip"), "install", "x")) == ["manager"]
 
 
+def test_a_conda_that_runs_in_a_text_of_ours_is_a_package_manager(prefix, start, tmp_path):
+    shutil.copy("/bin/sh", prefix + "/bin/python3")
+    words = ("-c", "read x < %s" % _pipe(tmp_path), prefix + "/bin/conda", "install", "x")
+    assert how(prefix, start(prefix + "/bin/python3", *words)) == ["manager"]
+
+
 def test_the_name_of_a_process_is_told_on_one_line(prefix, start):
     odd = os.fsencode(prefix) + b"/bin/\x1b[2J\n\xff"
     shutil.copy("/bin/sleep", odd)
