@@ -16,7 +16,7 @@ description:
     task change in one transaction, in one environment or in every environment that a filter names.
   - Whether anything is to be done is read from the files of the environment. Where nothing is, no program is started
     and nothing is written, so that such a task takes milliseconds.
-  - A change is planned first, a snapshot of the environment is taken, the tool changes it, and the result is verified.
+  - The tool plans a change, a snapshot of the environment is taken, the tool changes it, and the result is verified.
     When anything is wrong, the snapshot is restored, byte for byte, without network and without a solver.
   - The work is done by the owner of the environment. Run as root on an environment of another user, the module becomes
     that user for good before it starts anything. What others can write to is refused, see O(trusted_writers).
