@@ -37,72 +37,85 @@ class Lack(t.NamedTuple):
     installed: t.Optional[str]
 
 
+# What the dependencies of one record come to in an environment: what does not fit, and what could not be judged.
+_Judged = t.Tuple[t.List[Lack], t.List[str]]
+
+
 class Consistency:
-    """Judges environments, and remembers specs: the same few thousand come again and again.
+    """Judges environments, and remembers: the same packages come again and again.
 
     :param check: called again and again, to raise what ends the judgement when it takes too long.
     """
 
     def __init__(self, check: t.Callable[[], None] = lambda: None) -> None:
         self._check = check
-        self._unread: t.Container[str] = ()
         self._specs: t.Dict[str, t.Optional[MatchSpec]] = {}
         self._answers: t.Dict[t.Tuple[str, str, str, str], t.Optional[bool]] = {}
+        self._names: t.Dict[int, t.Tuple[Record, t.List[t.Optional[str]]]] = {}
+        self._judged: t.Dict[t.Tuple[t.Any, ...], _Judged] = {}
 
-    def lacks(self, records: t.Sequence[Record], names: t.Container[str] = ()) -> t.Tuple[t.List[Lack], t.List[str]]:
+    def lacks(self, records: t.Sequence[Record], names: t.Iterable[str] = ()) -> t.Tuple[t.List[Lack], t.List[str]]:
         """What does not fit together in an environment.
 
         :param records: the records that could be read.
         :param names: the packages that are there by the names of their records, read or not.
         :returns: what is missing or does not fit, and the specs that could not be judged.
         """
-        installed = {record.name: record for record in records}
-        self._unread = names
+        installed: t.Dict[t.Optional[str], t.Optional[Record]] = dict.fromkeys(names)
+        installed.update((record.name, record) for record in records)
+        numbers = {name: id(record) for name, record in installed.items()}
         virtual = _virtual(records)
         found: t.List[Lack] = []
         unjudged: t.Dict[str, None] = {}
         for record in records:
             self._check()
-            for spec in record.depends:
-                self._judge(record, spec, installed, virtual, found, unjudged, is_wanted=True)
-            for spec in record.constrains:
-                self._judge(record, spec, installed, virtual, found, unjudged, is_wanted=False)
+            # Environments share the records that are the same; numbers stand for them, and for None.
+            key = (id(record), virtual, *map(numbers.get, self._names_in(record)))
+            judged = self._judged.get(key)
+            if judged is None:
+                judged = self._judge(record, installed, virtual)
+                if len(self._judged) < MAX_REMEMBERED:
+                    self._judged[key] = judged
+            found += judged[0]
+            unjudged.update(dict.fromkeys(judged[1]))
         return found, list(unjudged)
+
+    def _names_in(self, record: Record) -> t.List[t.Optional[str]]:
+        """The names of the packages that a record speaks of; the record is kept, since its number stands for it."""
+        known = self._names.get(id(record))
+        if known is None:
+            names = [spec_name(spec) for spec in record.depends + record.constrains]
+            known = self._names[id(record)] = record, names
+        return known[1]
 
     def _judge(
         self,
         record: Record,
-        spec: str,
-        installed: t.Mapping[str, Record],
+        installed: t.Mapping[t.Optional[str], t.Optional[Record]],
         virtual: t.Container[str],
-        found: t.List[Lack],
-        unjudged: t.Dict[str, None],
-        *,
-        is_wanted: bool,
-    ) -> None:
-        name = spec_name(spec)
-        if name is None:
-            unjudged[spec] = None
-            return
-        if name.startswith("__"):
-            if is_wanted and virtual and name in _KNOWN_VIRTUAL and name not in virtual:
-                found.append(Lack("%s %s" % record[:2], spec, None))
-            return
-        other = installed.get(name)
-        if other is None and name in self._unread:
-            unjudged[spec] = None
-            return
-        if other is None:
-            if is_wanted:
-                found.append(Lack("%s %s" % record[:2], spec, None))
-            return
-        if " " not in spec and spec == name:
-            return
-        answer = self._matches(spec, other)
-        if answer is None:
-            unjudged[spec] = None
-        elif not answer:
-            found.append(Lack("%s %s" % record[:2], spec, "%s %s %s" % other[:3]))
+    ) -> _Judged:
+        found: t.List[Lack] = []
+        unjudged: t.List[str] = []
+        package, wanted = "%s %s" % record[:2], len(record.depends)
+        for number, (spec, name) in enumerate(zip(record.depends + record.constrains, self._names_in(record))):
+            is_wanted, other = number < wanted, installed.get(name)
+            if name is None:
+                unjudged.append(spec)
+            elif name.startswith("__"):
+                if is_wanted and virtual and name in _KNOWN_VIRTUAL and name not in virtual:
+                    found.append(Lack(package, spec, None))
+            elif other is None:
+                if name in installed:
+                    unjudged.append(spec)
+                elif is_wanted:
+                    found.append(Lack(package, spec, None))
+            elif " " in spec or spec != name:
+                answer = self._matches(spec, other)
+                if answer is None:
+                    unjudged.append(spec)
+                elif not answer:
+                    found.append(Lack(package, spec, "%s %s %s" % other[:3]))
+        return found, unjudged
 
     def _matches(self, text: str, record: Record) -> t.Optional[bool]:
         key = (text, record.name, record.version, record.build)

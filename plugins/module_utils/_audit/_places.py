@@ -22,6 +22,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._access imp
 from ansible_collections.labfleet.conda.plugins.module_utils._system._directory import MAX_ENTRIES, Directory
 from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable
 from ansible_collections.labfleet.conda.plugins.module_utils._system._readers import is_private_group
+from ansible_collections.labfleet.conda.plugins.module_utils._system._root import Root
 
 FIRST_PERSON, LAST_PERSON = 1000, 60000
 
@@ -41,8 +42,17 @@ class Place(t.NamedTuple):
 
 def opened(audit: Audit, path: str) -> t.Optional[Directory]:
     """Open a directory, to be closed by the caller; None where there is none, or it cannot be looked at."""
+    return _opened(audit, audit.root, path)
+
+
+def opened_below(audit: Audit, above: Directory, path: str) -> t.Optional[Directory]:
+    """The same with a path from an open directory."""
+    return _opened(audit, above, path)
+
+
+def _opened(audit: Audit, start: t.Union[Root, Directory], path: str) -> t.Optional[Directory]:
     try:
-        return audit.root.directory(path)
+        return start.directory(path)
     except Absent:
         return None
     except Unreadable as error:
@@ -159,6 +169,7 @@ __all__ = (
     "home_of",
     "names_in",
     "opened",
+    "opened_below",
     "path_writers",
     "persons",
     "place_at",

@@ -16,11 +16,12 @@ import typing as t
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._consistency import Consistency
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._context import Audit
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._facts import listed, shown, version
+from ansible_collections.labfleet.conda.plugins.module_utils._audit._inside import inside
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._package_files import altered_files, missing_files
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._rule import Problem, Rule
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._result import Cache
-from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import Environment, site_packages
-from ansible_collections.labfleet.conda.plugins.module_utils._prefix._history_replay import replay
+from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import Environment
+from ansible_collections.labfleet.conda.plugins.module_utils._prefix._history_replay import Readings, replay
 from ansible_collections.labfleet.conda.plugins.module_utils._spec._match_spec import parse_match_spec
 from ansible_collections.labfleet.conda.plugins.module_utils._spec._pattern import SpecError, UnsupportedSpec
 from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable
@@ -32,15 +33,13 @@ PYTHON_ENDS = {
     "3.12": "2028-10-31", "3.13": "2029-10-31", "3.14": "2030-10-31", "3.15": "2031-10-31",
 }  # fmt: skip
 _YEAR = 365 * 86400.0
-# conda/base/constants.py: CONDA_TEMP_EXTENSIONS and PARTIAL_EXTENSION.
-_LEFTOVERS = (".c~", ".trash")
+# conda/base/constants.py: PARTIAL_EXTENSION.
 _PARTIAL = ".partial"
-_LOOKED_AT = ("", "bin", "condabin", "lib", "conda-meta")
 
 
 def _missing_dependencies(environment: Environment, audit: Audit) -> t.Iterator[Problem]:
     consistency = audit.memo("consistency", lambda: Consistency(lambda: audit.root.check_time(audit.root.current)))
-    lacks, unjudged = consistency.lacks(audit.records(environment), {item.name for item in environment.records or ()})
+    lacks, unjudged = consistency.lacks(audit.records(environment), [item.name for item in environment.records or ()])
     if unjudged:
         text = "%d dependencies of its packages could not be judged: %s"
         audit.unknown(environment.prefix, text % (len(unjudged), shown(listed(unjudged, 3))))
@@ -88,7 +87,11 @@ def _altered(environment: Environment, audit: Audit) -> t.Iterator[Problem]:
 
 
 def _interrupted(environment: Environment, audit: Audit) -> t.Iterator[Problem]:
-    signs = _leftovers(environment, audit)
+    signs = []
+    left = inside(environment, audit).leftovers
+    if left.count:
+        more = " and %d more" % (left.count - 5) if left.count > 5 else ""
+        signs.append("%d temporary files, %s%s" % (left.count, ", ".join(left.names[:5]), more))
     doubles = _doubles(environment)
     if doubles:
         signs.append("two records of %s" % listed(doubles))
@@ -97,24 +100,6 @@ def _interrupted(environment: Environment, audit: Audit) -> t.Iterator[Problem]:
         signs.append("files of %s, which no record has" % listed(orphans))
     if signs:
         yield Problem("There are signs of a change that was cut short: %s." % shown("; ".join(signs)))
-
-
-def _leftovers(environment: Environment, audit: Audit) -> t.List[str]:
-    found: t.List[str] = []
-    python = environment.record("python")
-    for path in (*_LOOKED_AT, *([site_packages(python)] if python else [])):
-        try:
-            with audit.root.directory((environment.prefix + "/" + path).rstrip("/")) as directory:
-                names = directory.names()
-        except Absent:
-            continue
-        except Unreadable as error:
-            audit.unknown(error.path, error.reason)
-            continue
-        found += [path + "/" + name if path else name for name in names if name.endswith(_LEFTOVERS)]
-        if not path and ".condatmp" in names:
-            found.append(".condatmp")
-    return ["%d temporary files, %s" % (len(found), listed(sorted(found)))] if found else []
 
 
 def _doubles(environment: Environment) -> t.List[str]:
@@ -144,7 +129,7 @@ def _history_drift(environment: Environment, audit: Audit) -> t.Iterator[Problem
         return
     installed = {"%s-%s-%s" % record for record in environment.records}
     readings = _replayed(environment, audit)
-    if readings:
+    if readings is not None:
         expected = min(readings, key=lambda reading: len(installed ^ reading))
         more, fewer = sorted(installed - expected), sorted(expected - installed)
         parts = ["%d installed packages are not in it: %s" % (len(more), listed(more))] if more else []
@@ -158,17 +143,15 @@ def _history_drift(environment: Environment, audit: Audit) -> t.Iterator[Problem
         yield Problem(text % (len(gone), shown(listed(gone))), item="requested")
 
 
-def _replayed(environment: Environment, audit: Audit) -> t.List[t.Set[str]]:
-    """What the history says is installed: as conda reads it, and as tools do that write sections without packages."""
+def _replayed(environment: Environment, audit: Audit) -> t.Optional[Readings]:
+    """What the history says is installed; None where it does not say."""
     try:
-        data = audit.root.read(environment.prefix + "/conda-meta/history")
+        return replay(audit.root.read(environment.prefix + "/conda-meta/history"))
     except Absent:
-        return []
+        return None
     except Unreadable as error:
         audit.unknown(error.path, error.reason)
-        return []
-    found = (replay(data, empty_resets=True), replay(data))
-    return [reading for reading in found if reading is not None]
+        return None
 
 
 def _bad_pins(environment: Environment, audit: Audit) -> t.Iterator[Problem]:

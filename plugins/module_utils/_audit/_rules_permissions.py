@@ -17,7 +17,6 @@ from ansible_collections.labfleet.conda.plugins.module_utils._audit._context imp
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._facts import listed
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._inside import (
     Several,
-    code_directories,
     inside,
     unowned_scripts,
 )
@@ -57,17 +56,8 @@ _ANY_PATH = re.compile(rb"PATH\b[ \t]*\+?=|\bsecure_path\b|\bpathmunge\b|\bfish_
 _PATH_PART = re.compile(r"[^\s'\":;()]+")
 
 
-def _directories(environment: Environment, audit: Audit) -> t.Iterator[t.Tuple[str, Place]]:
-    """The directories of an environment that are looked at, with what each is called; what links lead out to is not."""
-    for name in [""] + code_directories(environment) + ["pkgs"]:
-        path = environment.prefix + "/" + name if name else environment.prefix
-        place = place_at(audit, path)
-        if place is not None and (place.path + "/").startswith(environment.prefix + "/"):
-            yield name or "the prefix", place
-
-
 def _world_writable(environment: Environment, audit: Audit) -> t.Iterator[Problem]:
-    for name, place in _directories(environment, audit):
+    for name, place in inside(environment, audit).places:
         if place.writers.everybody:
             yield _everybody(audit, place, environment.prefix, name)
     prefixes = audit.memo("prefixes", lambda: frozenset(item.prefix for item in audit.environments))
@@ -124,7 +114,7 @@ def _group_writable(environment: Environment, audit: Audit) -> t.Iterator[Proble
     allowed = audit.policy.get("permissions.writer_groups", [])
     by_who: t.Dict[str, t.List[str]] = {}
     setgid: t.List[str] = []
-    places = list(_directories(environment, audit))
+    places = inside(environment, audit).places
     for name, place in places:
         groups = [group for group in shared_groups(audit, place) if group not in allowed]
         owner = audit.user(place.status.st_uid)
@@ -227,8 +217,10 @@ def _root_path_texts(audit: Audit) -> t.Iterator[str]:
         yield from sorted(texts_below(audit.root, audit.report, directory, 1))
     for home in audit.homes:
         if home.uid == 0:
+            names = audit.survey.home_names.get(home.path)
             for name in _ROOT_TEXTS:
-                yield home.path + "/" + name
+                if names is None or name.partition("/")[0] in names:
+                    yield home.path + "/" + name
 
 
 def _root_path(_subject: Audit, audit: Audit) -> t.Iterator[Problem]:

@@ -110,8 +110,12 @@ def _kind_of_record(record: Record) -> t.Optional[str]:
 
 def _in_records(environment: Environment, audit: Audit) -> t.Iterator[Problem]:
     found: t.Dict[str, t.List[str]] = {}
+    # By the number of the record: environments share those that are the same, and these live as long as the audit does.
+    kinds: t.Dict[int, t.Optional[str]] = audit.memo("secrets of records", dict)
     for record in audit.records(environment):
-        kind = _kind_of_record(record)
+        if id(record) not in kinds:
+            kinds[id(record)] = _kind_of_record(record)
+        kind = kinds[id(record)]
         if kind is not None:
             found.setdefault(kind, []).append("%s-%s-%s.json" % (record.name, record.version, record.build))
     directory = environment.prefix + "/conda-meta"

@@ -61,27 +61,30 @@ def _advisories(audit: Audit) -> t.Optional[Advisories]:
 
 
 def _packages(environment: Environment, audit: Audit) -> t.List[_Package]:
-    known = {(item.name, item.version, item.build): item for item in audit.records(environment)}
-    return [_Package(*item, known.get(tuple(item))) for item in environment.records or ()]
+    known: t.Dict[t.Tuple[str, ...], Record] = {item[:3]: item for item in audit.records(environment)}
+    return [_Package(*item, known.get(item)) for item in environment.records or ()]
 
 
-def _names(package: _Package) -> t.List[str]:
-    return pypi_names(package.version, package.record.metadata_directories) if package.record else []
-
-
-def _judged(package: _Package, advisories: Advisories, audit: Audit) -> t.Tuple[Verdict, t.List[str]]:
-    """The verdict on a record and its names on PyPI; the same package of other environments is judged only once."""
-    record = package.record
-    source = (record.url, record.channel) if record else None
+def _judged(
+    packages: t.Iterable[_Package], advisories: Advisories, audit: Audit
+) -> t.Iterator[t.Tuple[_Package, Verdict, t.List[str]]]:
+    """The verdict on each package and its names on PyPI; the same package of other environments is judged once."""
     memo: t.Dict[t.Any, t.Tuple[Verdict, t.List[str]]] = audit.memo("vulnerabilities.records", dict)
-    key = (package.name, package.version, package.build, source)
-    if key not in memo:
-        names = _names(package)
-        channel, subdir = (channel_name(record), record.subdir) if record else (None, None)
-        verdict = advisories.judge_record(package.name, package.version, package.build, channel, subdir, names)
-        memo[key] = verdict, names
-        _count(audit, verdict.verdict)
-    return memo[key]
+    for package in packages:
+        record = package.record
+        key = (*package[:3], *((record.url, record.channel) if record else ()))
+        if key not in memo:
+            memo[key] = _judge(package, advisories)
+            _count(audit, memo[key][0].verdict)
+        yield (package, *memo[key])
+
+
+def _judge(package: _Package, advisories: Advisories) -> t.Tuple[Verdict, t.List[str]]:
+    name, version, build, record = package
+    if record is None:
+        return advisories.judge_record(name, version, build, None, None, []), []
+    names = pypi_names(version, record.metadata_directories)
+    return advisories.judge_record(name, version, build, channel_name(record), record.subdir, names), names
 
 
 def _count(audit: Audit, verdict: str) -> None:
@@ -96,9 +99,10 @@ def _vulnerable_packages(environment: Environment, audit: Audit) -> t.Iterator[P
         return
     is_base = audit.is_base(environment)
     present = set()
-    for package in _packages(environment, audit):
-        verdict, names = _judged(package, advisories, audit)
-        present.update((name, package.version) for name in [normalize(package.name), *names])
+    for package, verdict, names in _judged(_packages(environment, audit), advisories, audit):
+        present.add((normalize(package.name), package.version))
+        for name in names:
+            present.add((name, package.version))
         if verdict.verdict == UNMAPPED and verdict.reason and verdict.reason.startswith("its version"):
             audit.unknown(environment.prefix, "%s: %s" % (package.name, verdict.reason))
         if verdict.verdict == VULNERABLE and not (is_base and package.name in _TOOL_CHAIN):
@@ -178,8 +182,7 @@ def _vulnerable_tools(installation: Installation, audit: Audit) -> t.Iterator[Pr
     names = {item.name for item in packages}
     versions = sorted(installation.versions.items())
     packages += [_Package(*item, "", None) for item in versions if item[0] in _TOOL_CHAIN and item[0] not in names]
-    for package in packages:
-        verdict, _unused = _judged(package, advisories, audit)
+    for package, verdict, _unused in _judged(packages, advisories, audit):
         if verdict.verdict == VULNERABLE:
             ids = [match.id for match in verdict.matches]
             remedy = _tool_remedy(audit.user(installation.uid), installation, package.name, verdict.fixed)

@@ -125,7 +125,7 @@ class _Wish:
             return dict(self._result, **deferred)
         work = EnvWork(options, self._wanted, check=self._check, note=self._note)
         what = "plans a change" if self._check else "changes the environment"
-        answer = run_work(place, work, what=what, lock_seconds=options["lock_seconds"])
+        answer = run_work(place, work, options, what=what, check=self._check)
         return concluded(place, options, answer, self._result, action=work.action, check=self._check)
 
     def _clear_half_made(self, place: Place) -> bool:
@@ -142,7 +142,7 @@ class _Wish:
             )
             return {"recovered": text}
 
-        answer = run_work(place, work, what="undoes a creation", lock_seconds=self._options["lock_seconds"])
+        answer = run_work(place, work, self._options, what="undoes a creation")
         if not answer["records"] and answer["error"] is None:
             return False
         self._result = concluded(place, self._options, answer, self._result, action=CREATE, check=False)
@@ -161,7 +161,7 @@ class _Wish:
         def run() -> _Map:
             return create(place, work, change, lock_seconds=options["lock_seconds"], directories=folders)
 
-        answer = run_worker(place, run)
+        answer = run_worker(place, run, options)
         if self._check and answer["error"] is None:
             answer["result"].update(prefix=place.prefix, changed=True, outcome="planned", diff=_there(answer, place))
         return concluded(place, options, answer, self._result, action=CREATE, check=self._check)
@@ -200,7 +200,7 @@ def _absent(target: Target, options: _Options, result: _Map, *, check: bool, not
     if check:
         return dict(result, changed=True, outcome="planned", packages=removed_packages(there))
     work = RemoveWork(place, note)
-    answer = run_work(place, work, what="removes the environment", lock_seconds=options["lock_seconds"])
+    answer = run_work(place, work, options, what="removes the environment")
     return concluded(place, options, answer, result, action=REMOVE, check=False)
 
 

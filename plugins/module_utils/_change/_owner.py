@@ -16,7 +16,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._store impo
 from ansible_collections.labfleet.conda.plugins.module_utils._system._access import (
     NOBODY,
     directory_writers,
-    exchangers,
+    who_could_exchange,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._system._directory import Directory
 from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable
@@ -91,21 +91,10 @@ def _refuse_other_writers(prefix: Directory, owner: Owner, identities: Identitie
 
 
 def _refuse_exchangers(root: Root, owner: Owner) -> None:
-    """Refuse a prefix of root where another user could put something else into its place while root works on it.
-
-    That a group may is left to the administrator, as many a host has such a directory for its operators.
-    """
-    parent = owner.prefix
-    while parent != "/":
-        parent = parent.rpartition("/")[0] or "/"
-        try:
-            with root.directory(parent) as above:
-                who = exchangers(above)
-        except (Absent, Unreadable):
-            continue
-        if who.users or who.everybody:
-            message = "%s belongs to root, but %s could exchange it, by the directory %s: give that to root first."
-            raise SnapshotError(message % (owner.prefix, ", ".join(sorted(who.users)) or "everybody", parent))
+    found = who_could_exchange(root, owner.prefix)
+    if found is not None:
+        message = "%s belongs to root, but %s could exchange it, by the directory %s: give that to root first."
+        raise SnapshotError(message % (owner.prefix, *found))
 
 
 def _is_private(group: str, owner: Owner, identities: Identities) -> bool:

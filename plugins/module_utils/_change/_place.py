@@ -21,7 +21,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._discover._installa
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import Look, Options
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._solver import solver_in_force
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._standalone import standalone_program
-from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import Environment
+from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import Environment, Owners
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._history import EMPTY
 from ansible_collections.labfleet.conda.plugins.module_utils._system._access import NOBODY, Writers
 from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable
@@ -238,7 +238,7 @@ def _empty(prefix: str, uid: int, gid: int) -> Environment:
     return Environment(
         prefix=prefix, identity=(0, 0), uid=uid, gid=gid, mode=0o755, has_history=False, directory_names=frozenset(),
         records=[], details=[], history=EMPTY, pinned=[], frozen=None, created=None, modified=0.0, python_version=None,
-        pip_packages=[], tool_metadata={},
+        pip_packages=[], tool_metadata={}, owners=Owners({}, frozenset()),
     )  # fmt: skip
 
 

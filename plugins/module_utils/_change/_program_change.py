@@ -29,6 +29,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._store impo
     SnapshotError,
     description,
     load_all,
+    next_number,
     open_state,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._store import remove as remove_snapshots
@@ -90,6 +91,7 @@ class ProgramStore(Store):
                 bytes=kept.size,
                 complete=True,
                 manifest_sum=kept.sha256,
+                number=next_number(self.prefix),
             )
             sync_file_system(top)
             write_durably(folder, DESCRIPTION, description(taken))

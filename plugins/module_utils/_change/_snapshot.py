@@ -41,6 +41,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._store impo
     check_id,
     description,
     load_all,
+    next_number,
     open_state,
     remove,
 )
@@ -107,6 +108,7 @@ def take(
             environment,
             keeper,
         )._replace(missing=[*unseen, *keeper.troubles], packages=distributions(names), manifest_sum=manifest_sum)
+        snapshot = snapshot._replace(number=next_number(prefix))
         snapshot.counts.update(directories=folders, packages=len(snapshot.packages))
         sync_file_system(top)
         write_durably(folder, DESCRIPTION, description(snapshot))

@@ -206,6 +206,18 @@ def recover_all(
     return [*found, dict(record or {}, again=True) if journal.phase == DONE else dict(record or {})]
 
 
+def recovery(records: t.Sequence[t.Dict[str, t.Any]]) -> t.Dict[str, t.Any]:
+    """What the result of a module says of the records of recover_all(); nothing where there are none."""
+    if not records:
+        return {}
+    outcome, message = records[-1].get("outcome"), records[-1].get("message")
+    text = message or outcome
+    if records[-1].get("again"):
+        text = "An earlier run had ended its change (%s), but was cut off before it could write that down.%s"
+        text %= (outcome, " %s" % (message,) if message else "")
+    return {"recovered": text, "changed": True}
+
+
 def _forget_attempt(store: Store, journal: Journal) -> None:
     """Nothing was changed: only what was to be written down before is left to do."""
     if not journal.earlier:
@@ -270,5 +282,6 @@ __all__ = (
     "recover",
     "recover_all",
     "take_first",
+    "recovery",
     "transact",
 )

@@ -78,7 +78,7 @@ def update(options: t.Mapping[str, t.Any], *, check: bool, note: _Note) -> _Map:
         return dict(result, **deferred)
     work = _Work(options, wanted, wish, check, note)
     what = "plans an update" if check else "updates"
-    answer = run_work(place, work, what=what, lock_seconds=options["lock_seconds"])
+    answer = run_work(place, work, options, what=what, check=check)
     return concluded(place, options, answer, result, action="update", check=check)
 
 

@@ -13,13 +13,11 @@ import contextlib
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._answer import Plan
-from ansible_collections.labfleet.conda.plugins.module_utils._change._conclude import pruned
+from ansible_collections.labfleet.conda.plugins.module_utils._change._conclude import earlier_run, pruned
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import Failed, Refused
 from ansible_collections.labfleet.conda.plugins.module_utils._change._journal import (
-    DONE,
     SNAPSHOT,
     Journal,
-    read_journal,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._package_changes import (
     PackageChange,
@@ -34,7 +32,6 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._transactio
     COMMITTED,
     NOT_RESTORED,
     give_up,
-    recover_all,
     take_first,
     transact,
 )
@@ -140,13 +137,9 @@ class Work(abc.ABC):
         if locks_on_this_host_only(session.prefix):
             text = "%s lies on NFS that locks on this host only: change it from one host."
             result["warnings"] = [text % session.prefix]
-        if self.check:
-            journal = read_journal(session.folder, session.prefix)
-            if journal is not None and journal.phase != DONE:
-                text = "An interrupted change of %s is to be undone first; a run without check mode does so."
-                return dict(result, changed=True, message=text % session.prefix)
-        else:
-            result.update(self._recover(session))
+        result.update(self._earlier_run(session))
+        if "message" in result:
+            return result
         session.look_again()
         before = read_packages(session.prefix)
         driver = self.driver(session)
@@ -172,17 +165,12 @@ class Work(abc.ABC):
             return dict(result, outcome="planned", after=self._planned_versions(session.place, plan))
         return self._change(session, driver, plan, before, result)
 
-    def _recover(self, session: Session) -> _Map:
-        def check() -> t.List[str]:
+    def _earlier_run(self, session: Session) -> _Map:
+        def whole() -> t.List[str]:
             session.look_again()
-            environment = read_packages(session.prefix)
-            return whole_again(session.prefix, environment, session.driver())
+            return whole_again(session.prefix, read_packages(session.prefix), session.driver())
 
-        records = recover_all(session.store, note=self.note, check=check)
-        if not records:
-            return {}
-        session.records += records
-        return {"recovered": records[-1].get("message") or records[-1]["outcome"], "changed": True}
+        return earlier_run(session, check=self.check, note=self.note, whole=whole)
 
     def _change(self, session: Session, driver: Driver, plan: UpdatePlan, before: Environment, result: _Map) -> _Map:
         change = self.change(session, driver, plan, before)
@@ -200,7 +188,7 @@ class Work(abc.ABC):
         changes = change.changes()
         result.update(after=self.versions(session.place, plan), packages=[plain_change(item) for item in changes])
         result["diff"] = diff_texts(changes, session.prefix)
-        result["pruned"] = pruned(session.prefix, self.options, name)
+        result.update(pruned(session.prefix, self.options, name))
         return result
 
     def _planned_versions(self, place: Place, plan: UpdatePlan) -> t.Dict[str, str]:

@@ -51,12 +51,24 @@ class Frozen(t.NamedTuple):
     message: t.Optional[str]
 
 
+class Owners(t.NamedTuple):
+    """Whose the files of a directory are.
+
+    :param others: the numbers of the owners other than the owner of the environment, by file name.
+    :param unasked: the names of the files that were not asked for their owner.
+    """
+
+    others: t.Dict[str, int]
+    unasked: t.Collection[str]
+
+
 class Environment(t.NamedTuple):
     """One prefix with a conda-meta directory.
 
     :param directory_names: the names in conda-meta, for readers that look for more.
     :param records: its packages, as the names of the record files tell them; None where they could not be listed.
     :param details: the content of the records, where it was asked for.
+    :param owners: whose the files of conda-meta are, as far as reading the records has told.
     :param tool_metadata: the versions of conda and mamba that the metadata in site-packages tells, records or not.
     :param modified: when a record or the history was last added or taken away, in seconds since the epoch.
     """
@@ -78,6 +90,7 @@ class Environment(t.NamedTuple):
     python_version: t.Optional[str]
     pip_packages: t.List[PipPackage]
     tool_metadata: t.Dict[str, str]
+    owners: Owners
 
     def version_of(self, name: str) -> t.Optional[str]:
         """The version of an installed package, or None."""
@@ -104,17 +117,18 @@ def read_environment(
     """
     with prefix.directory("conda-meta") as meta:
         owner = prefix.status().st_uid
-        names = _names(meta, owner, report, memory)
+        names, files = _names(meta, owner, report, memory, tell_files=with_details)
         present = frozenset(names or ())
         records = None if names is None else _record_names(meta, names, report)
-        details, owned = _details(meta, records or (), owner, report, memory) if with_details else (None, None)
+        details, owned, owners = None, None, Owners({}, present)
+        if with_details:
+            reading = _Reading(meta, files, owner, report, memory)
+            reading.read(records or ())
+            details, owned = reading.records, reading.owned
+            owners = Owners(reading.others, present - reading.asked)
         history = _history(meta, report) if names is None or "history" in present else None
         python = next((record for record in records or () if record.name == "python"), None)
-        found = _distributions(prefix, python, report) if python else []
-        if memory is not None and not memory.may_keep(owner, 500 * len(found)):
-            report.add(prefix.path, TOO_MUCH)
-            found = []
-        pip_packages = _pip_packages(prefix, python, found, records or (), owned, report) if found and python else []
+        found, pip_packages = _python_packages(prefix, python, records or (), owned, report, memory)
         tool_metadata = {normalize(item.name): item.version for item in found if normalize(item.name) in _TOOLS}
         status = prefix.status()
         return Environment(
@@ -135,21 +149,25 @@ def read_environment(
             python_version=python.version if python else None,
             pip_packages=pip_packages,
             tool_metadata=tool_metadata,
+            owners=owners,
         )
 
 
-def _names(meta: Directory, owner: int, report: Report, memory: t.Optional[RecordMemory]) -> t.Optional[t.List[str]]:
+def _names(
+    meta: Directory, owner: int, report: Report, memory: t.Optional[RecordMemory], *, tell_files: bool
+) -> t.Tuple[t.Optional[t.List[str]], t.Container[str]]:
+    """The names in a directory, None where they cannot be told, and those of regular files among them if wanted."""
     try:
-        names = meta.names()
+        names, files = meta.listing() if tell_files else (meta.names(), ())
         if memory is None:
-            return names
+            return names, files
         shared = [memory.name(owner, name) for name in names]
         if None in shared:
             raise Unreadable(meta.path, TOO_MUCH)
-        return t.cast(t.List[str], shared)
+        return t.cast(t.List[str], shared), files
     except (Unreadable, Absent) as error:
         report.add(meta.path, getattr(error, "reason", "it vanished"))
-        return None
+        return None, ()
 
 
 def _read(meta: Directory, name: str, report: Report, *, limit: int = MAX_SMALL_FILE) -> t.Optional[bytes]:
@@ -179,24 +197,58 @@ def _record_names(meta: Directory, names: t.Iterable[str], report: Report) -> t.
     return records
 
 
-def _details(
-    meta: Directory, names: t.Iterable[RecordName], owner: int, report: Report, memory: t.Optional[RecordMemory]
-) -> t.Tuple[t.List[Record], t.Optional[t.Set[str]]]:
-    """The content of all records, and the metadata directories of site-packages that they own, where all were read."""
-    records: t.List[Record] = []
-    owned: t.Set[str] = set()
-    for name in names:
-        try:
-            record = parse_record(meta.read(name.file_name), expected=name, memory=memory, owner=owner)
-        except TooMuch:
-            report.add(meta.path, TOO_MUCH)
-            return records, None
-        except (BadRecord, Unreadable, Absent) as error:
-            report.add(meta.join(name.file_name), getattr(error, "reason", None) or str(error) or "it vanished")
-            continue
-        records.append(record)
-        owned |= record.metadata_directories
-    return records, owned
+class _Reading:
+    """Reads the records of an environment.
+
+    :ivar records: their content.
+    :ivar owned: the metadata directories of site-packages that they own; None where not all were read.
+    :ivar others: the owners of those that are not the owner's of the environment, by file name.
+    :ivar asked: the names of the files whose owner is known.
+    """
+
+    def __init__(
+        self, meta: Directory, files: t.Container[str], owner: int, report: Report, memory: t.Optional[RecordMemory]
+    ) -> None:
+        self._meta = meta
+        self._files = files
+        self._owner = owner
+        self._report = report
+        self._memory = memory
+        self.records: t.List[Record] = []
+        self.owned: t.Optional[t.Set[str]] = set()
+        self.others: t.Dict[str, int] = {}
+        self.asked: t.Set[str] = set()
+
+    def read(self, names: t.Iterable[RecordName]) -> None:
+        """Read these records."""
+        owned: t.Set[str] = set()
+        for name in names:
+            file_name = name.file_name
+            try:
+                data = self._content(file_name)
+                record = parse_record(data, expected=name, memory=self._memory, owner=self._owner)
+            except TooMuch:
+                self._report.add(self._meta.path, TOO_MUCH)
+                self.owned = None
+                return
+            except (BadRecord, Unreadable, Absent) as error:
+                reason = getattr(error, "reason", None) or str(error) or "it vanished"
+                self._report.add(self._meta.join(file_name), reason)
+                continue
+            self.records.append(record)
+            if record.metadata_directories:
+                owned |= record.metadata_directories
+        self.owned = owned
+
+    def _content(self, file_name: str) -> bytes:
+        if file_name not in self._files:
+            return self._meta.read(file_name)
+        data, owner = self._meta.read_listed(file_name)
+        if owner is not None:
+            self.asked.add(file_name)
+            if owner != self._owner:
+                self.others[file_name] = owner
+        return data
 
 
 def _history(meta: Directory, report: Report) -> t.Optional[History]:
@@ -257,20 +309,34 @@ def site_packages(python: RecordName) -> str:
     return "lib/python%s%s/site-packages" % (minor, "t" if free_threaded else "")
 
 
-def _distributions(prefix: Directory, python: RecordName, report: Report) -> t.List[Distribution]:
+def _python_packages(
+    prefix: Directory,
+    python: t.Optional[RecordName],
+    records: t.Iterable[RecordName],
+    owned: t.Optional[t.Set[str]],
+    report: Report,
+    memory: t.Optional[RecordMemory],
+) -> t.Tuple[t.List[Distribution], t.List[PipPackage]]:
+    """The metadata in site-packages, and those of the packages there that conda did not install."""
+    if python is None:
+        return [], []
+    found: t.List[Distribution] = []
     try:
         with prefix.directory(site_packages(python)) as packages:
-            return distributions(packages.names())
+            found = distributions(packages.names())
+            if memory is not None and not memory.may_keep(prefix.status().st_uid, 500 * len(found)):
+                report.add(prefix.path, TOO_MUCH)
+                return [], []
+            return found, _pip_packages(packages, found, records, owned, report)
     except Unreadable as error:
         report.add_error(error)
     except Absent:
         pass
-    return []
+    return found, []
 
 
 def _pip_packages(
-    prefix: Directory,
-    python: RecordName,
+    packages: Directory,
     candidates: t.List[Distribution],
     records: t.Iterable[RecordName],
     owned: t.Optional[t.Set[str]],
@@ -281,21 +347,15 @@ def _pip_packages(
     With the content of the records at hand, exact: what no record owns. Else by the INSTALLER file of those
     whose name and version no record has: conda's builders write C(conda) there, pip writes C(pip).
     """
+    if owned is not None:
+        candidates = [item for item in candidates if item.directory not in owned]
+    else:
+        candidates = not_from_records(candidates, [record[:2] for record in records])
     found: t.List[PipPackage] = []
-    try:
-        with prefix.directory(site_packages(python)) as packages:
-            if owned is not None:
-                candidates = [item for item in candidates if item.directory not in owned]
-            else:
-                candidates = not_from_records(candidates, [record[:2] for record in records])
-            for item in candidates:
-                installer = _installer(packages, item.directory, report)
-                if owned is not None or installer not in ("conda", None):
-                    found.append(PipPackage(item.name, item.version, installer))
-    except Unreadable as error:
-        report.add_error(error)
-    except Absent:
-        pass
+    for item in candidates:
+        installer = _installer(packages, item.directory, report)
+        if owned is not None or installer not in ("conda", None):
+            found.append(PipPackage(item.name, item.version, installer))
     return found
 
 
@@ -313,4 +373,4 @@ def _installer(packages: Directory, directory: str, report: Report) -> t.Optiona
     return None
 
 
-__all__ = ("Environment", "Frozen", "read_environment", "site_packages")
+__all__ = ("Environment", "Frozen", "Owners", "read_environment", "site_packages")

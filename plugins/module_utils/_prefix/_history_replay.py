@@ -5,55 +5,98 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Replays a history: which packages it says are installed (conda/history.py, construct_states)."""
+"""Replays a history: which packages it says are installed, and when (conda/history.py, construct_states)."""
 
 from __future__ import annotations
 
 import itertools
 import re
+import time
 import typing as t
 
 MAX_LINES = 200000
 _LINE = re.compile(rb"[^\r\n]+")
 _SUFFIXES = (".tar.bz2", ".conda")
+_SIGNS = ("+", "-")
 
 
-def replay(data: bytes, *, empty_resets: bool = False) -> t.Optional[t.Set[str]]:
-    """The packages that should be there, as C(NAME-VERSION-BUILD).
+class Readings(t.NamedTuple):
+    """The packages that should be there, as C(NAME-VERSION-BUILD), in the two ways to read a history.
+
+    :param by_conda: as conda reads it: a section without packages says that nothing is installed; conda then lists
+        everything as added in the next one (conda/history.py, is_diff).
+    :param by_others: as it is meant by tools that write sections without packages.
+    """
+
+    by_conda: t.Set[str]
+    by_others: t.Set[str]
+
+
+def replay(data: bytes) -> t.Optional[Readings]:
+    """What should be there.
 
     :param data: the content of a history file.
-    :param empty_resets: take a section without packages for one that says that nothing is installed. So does conda,
-        which then lists everything as added in the next one (conda/history.py, is_diff).
     :returns: None where it names no package at all, as the history of an environment that rattler made.
     """
-    current: t.Set[str] = set()
+    by_conda: t.Set[str] = set()
+    by_others: t.Set[str] = set()
     section: t.List[str] = []
     named = False
     lines = (match.group() for match in _LINE.finditer(data))  # one at a time: there can be millions
     for raw in itertools.chain(itertools.islice(lines, MAX_LINES), [b"==>"]):
         line = raw.decode("utf-8", "surrogateescape").strip()
+        if not line.startswith(("==>", "#")):
+            if line:
+                section.append(line)
+        elif line.startswith("==>"):
+            if section:
+                named = True
+                _apply(section, by_conda, by_others)
+                section = []
+            else:
+                by_conda.clear()
+    return Readings(by_conda, by_others) if named else None
+
+
+def last_named(data: bytes, wanted: t.Container[str]) -> t.Dict[str, float]:
+    """When a history last says of packages that they came or went, in seconds since the epoch.
+
+    :param wanted: the packages that are asked for, as C(NAME-VERSION-BUILD).
+    """
+    found: t.Dict[str, float] = {}
+    now = 0.0
+    for match in itertools.islice(_LINE.finditer(data), MAX_LINES):
+        line = match.group().decode("utf-8", "surrogateescape").strip()
         if line.startswith("==>"):
-            current = _applied(current, section) if section or not empty_resets else set()
-            section = []
+            now = _seconds(line.strip("=<> "))
         elif line and not line.startswith("#"):
-            section.append(line)
-            named = True
-    return current if named else None
+            package = _package(line.lstrip("+-"))
+            if package in wanted:
+                found[package] = max(now, found.get(package, 0.0))
+    return found
 
 
-def _applied(current: t.Set[str], section: t.List[str]) -> t.Set[str]:
-    """What is there after a section: one of changes, or a list of everything."""
-    if not section:
-        return current
-    if not any(line.startswith(("+", "-")) for line in section):
-        return {_package(line) for line in section}
-    after = set(current)
+def _seconds(text: str) -> float:
+    """The time that heads a section, in the host's own time zone; 0 where it is none."""
+    try:
+        return time.mktime(time.strptime(text, "%Y-%m-%d %H:%M:%S"))
+    except (ValueError, OverflowError):
+        return 0.0
+
+
+def _apply(section: t.List[str], *readings: t.Set[str]) -> None:
+    """Bring readings up to date by a section: one of changes, or a list of everything."""
+    if not any(line.startswith(_SIGNS) for line in section):
+        packages = {_package(line) for line in section}
+        for reading in readings:
+            reading.clear()
+            reading.update(packages)
+        return
     for line in section:
-        if line.startswith("-"):
-            after.discard(_package(line[1:]))
-        elif line.startswith("+"):
-            after.add(_package(line[1:]))
-    return after
+        if line.startswith(_SIGNS):
+            package = _package(line[1:])
+            for reading in readings:
+                (reading.add if line[0] == "+" else reading.discard)(package)
 
 
 def _package(text: str) -> str:
@@ -65,4 +108,4 @@ def _package(text: str) -> str:
     return text
 
 
-__all__ = ("replay",)
+__all__ = ("Readings", "last_named", "replay")

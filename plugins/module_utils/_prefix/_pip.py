@@ -42,13 +42,14 @@ def normalize(name: str) -> str:
 
 def distributions(names: t.Iterable[str]) -> t.List[Distribution]:
     """The metadata directories among the names of a site-packages directory, sorted."""
-    found = []
-    for directory in names:
-        if directory.endswith("-info"):
-            match = _METADATA.match(directory)
-            if match:
-                found.append(Distribution(match.group("name"), match.group("version"), directory))
-    return sorted(found)
+    found = (_distribution(name) for name in names if name.endswith("-info"))
+    return sorted(item for item in found if item is not None)
+
+
+@functools.lru_cache(maxsize=4096)  # environments hold much the same
+def _distribution(directory: str) -> t.Optional[Distribution]:
+    match = _METADATA.match(directory)
+    return Distribution(match.group("name"), match.group("version"), directory) if match else None
 
 
 def not_from_records(found: t.Iterable[Distribution], records: t.Iterable[t.Tuple[str, str]]) -> t.List[Distribution]:

@@ -19,7 +19,11 @@ import os
 import stat
 import typing as t
 
-from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Unreadable, trouble
+from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import (
+    Absent,
+    Unreadable,
+    trouble,
+)
 
 if t.TYPE_CHECKING:
     from ansible_collections.labfleet.conda.plugins.module_utils._system._root import Root
@@ -55,6 +59,7 @@ class Directory:
     """
 
     __slots__ = ("root", "path", "guard", "descriptor", "_status")
+    is_plain = True  # whether all of its children are reached from its descriptor
 
     def __init__(self, root: Root, descriptor: int, path: str, guard: t.Optional[int] = None) -> None:
         self.root = root
@@ -76,16 +81,20 @@ class Directory:
         """The path of a child, as seen from inside the root."""
         return (self.path if self.path != "/" else "") + "/" + name
 
+    def holder(self, name: str) -> int:
+        """The descriptor below which a child is reached by its name, if it is there at all."""
+        return self.descriptor
+
     def status(self) -> os.stat_result:
         """The status of the directory itself."""
         if self._status is None:
-            self._status = os.fstat(self.descriptor)
+            self._status = self.root.seen(os.fstat(self.descriptor))
         return self._status
 
     def child_status(self, name: str) -> os.stat_result:
         """The status of a child, a link not followed; raises Absent or Unreadable."""
         try:
-            return os.stat(name, dir_fd=self.descriptor, follow_symlinks=False)
+            return self.root.seen(os.stat(name, dir_fd=self.holder(name), follow_symlinks=False))
         except OSError as error:
             raise trouble(error, self.join(name)) from error
 
@@ -97,9 +106,9 @@ class Directory:
         try:
             if not hasattr(os, "O_PATH"):  # macOS
                 return os.readlink(name, dir_fd=self.descriptor), self.child_status(name).st_uid
-            descriptor = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.descriptor)
+            descriptor = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.holder(name))
             try:
-                status = os.fstat(descriptor)
+                status = self.root.seen(os.fstat(descriptor))
                 return (os.readlink("", dir_fd=descriptor), status.st_uid) if stat.S_ISLNK(status.st_mode) else None
             finally:
                 os.close(descriptor)
@@ -129,25 +138,43 @@ class Directory:
 
     def statuses(self, *, limit: int = MAX_ENTRIES) -> t.List[t.Tuple[str, os.stat_result]]:
         """Name and status of each child, links not followed; raises as entries() does."""
+        seen = self.root.seen
         return self._list(
-            lambda children: [(child.name, child.stat(follow_symlinks=False)) for child in children], limit
+            lambda children: [(child.name, seen(child.stat(follow_symlinks=False))) for child in children], limit
         )
+
+    def listing(self, *, limit: int = MAX_ENTRIES) -> t.Tuple[t.List[str], t.Set[str]]:
+        """The names of the children, in no order, and those of the regular files among them; raises as entries()."""
+        files: t.Set[str] = set()
+
+        def pick(children: t.Iterable[os.DirEntry]) -> t.List[str]:
+            names = []
+            for child in children:
+                names.append(child.name)
+                if child.is_file(follow_symlinks=False):
+                    files.add(child.name)
+            return names
+
+        return self._list(pick, limit), files
 
     def _list(self, pick: t.Callable[[t.Iterable[os.DirEntry]], t.List[_T]], limit: int) -> t.List[_T]:
         if self.guard is not None and not self._guard_may(self.status(), _READABLE):
             raise Unreadable(self.path, _NOT_THEIRS % (self._guard_name(), "list"))
         try:
-            descriptor = os.open(".", _LIST, dir_fd=self.descriptor)
-            try:
-                with os.scandir(descriptor) as children:
-                    found = pick(itertools.islice(children, limit + 1))
-            finally:
-                os.close(descriptor)
+            found = self._scan(pick, limit)
         except OSError as error:
             raise trouble(error, self.path) from error
         if len(found) > limit:
             raise Unreadable(self.path, "it holds more than %d entries" % limit)
         return found
+
+    def _scan(self, pick: t.Callable[[t.Iterable[os.DirEntry]], t.List[_T]], limit: int) -> t.List[_T]:
+        descriptor = os.open(".", _LIST, dir_fd=self.descriptor)
+        try:
+            with os.scandir(descriptor) as children:
+                return pick(itertools.islice(children, limit + 1))
+        finally:
+            os.close(descriptor)
 
     def directory(self, path: str) -> Directory:
         """Open a directory by its path from here, links followed inside the root only.
@@ -155,11 +182,21 @@ class Directory:
         :raises Absent: there is nothing, or no directory, of that name.
         :raises Unreadable: it is there and cannot, or must not, be entered.
         """
-        if "/" not in path and path not in ("", ".", ".."):
-            child = self.enter(path)
-            if child is not None:
-                return child
-        return self.root.walk_to_directory(self.join(path), guard=self.guard)
+        return self._descend(path) or self.root.walk_to_directory(self.join(path), guard=self.guard)
+
+    def _descend(self, path: str) -> t.Optional[Directory]:
+        """Open a directory one name after another from here; None where a name is none, or is that of a link."""
+        here = self
+        for name in path.split("/"):
+            try:
+                child = here.enter(name) if name not in ("", ".", "..") else None
+            finally:
+                if here is not self:
+                    here.close()
+            if child is None:
+                return None
+            here = child
+        return here
 
     def enter(self, name: str) -> t.Optional[Directory]:
         """Open a child that is a directory itself; None where it is something else, such as a link.
@@ -170,12 +207,13 @@ class Directory:
         full = self.join(name)
         self.root.check_entry(full)
         try:
-            descriptor = os.open(name, OPEN_DIRECTORY, dir_fd=self.descriptor)
+            child = self._open_child(name, full)
         except OSError as error:
             if error.errno in (errno.ENOTDIR, errno.ELOOP):
                 return None
             raise trouble(error, full) from error
-        child = Directory(self.root, descriptor, full, self.guard)
+        except ValueError as error:  # a zero byte, or characters that no file name has
+            raise Absent(full) from error
         try:
             if self.root.one_file_system and child.status().st_dev != self.root.device:
                 raise Unreadable(full, "another file system, and the options say to stay on one")
@@ -185,6 +223,9 @@ class Directory:
             child.close()
             raise
         return child
+
+    def _open_child(self, name: str, full: str) -> Directory:
+        return Directory(self.root, os.open(name, OPEN_DIRECTORY, dir_fd=self.descriptor), full, self.guard)
 
     def has(self, path: str) -> bool:
         """Whether a child, or C(child/grandchild) of a child known to be no link, is there. A hint, not a proof.
@@ -212,6 +253,29 @@ class Directory:
         """Read the first bytes of a child, however large it is; raises as read() does."""
         return self._follow_and_read(name, size, whole=False)
 
+    def read_listed(self, name: str, *, limit: int = MAX_FILE_BYTES) -> t.Tuple[bytes, t.Optional[int]]:
+        """Read a child that listing() called a regular file, and tell its owner; raises as read() does.
+
+        What it is and whose is asked of what was opened, which spares asking for it by its name before. Where it was
+        exchanged since, it is read like any other, and its owner is None.
+        """
+        full = self.join(name)
+        self.root.check_time(full)
+        try:
+            descriptor = os.open(name, _READ, dir_fd=self.descriptor)
+        except (OSError, ValueError):
+            return self.read(name, limit=limit), None
+        try:
+            status = self.root.seen(os.fstat(descriptor))
+            if stat.S_ISREG(status.st_mode):
+                self._check_file(full, status, limit)
+                return self._content(descriptor, full, status, limit), status.st_uid
+        except OSError as error:
+            raise trouble(error, full) from error
+        finally:
+            os.close(descriptor)
+        return self.read(name, limit=limit), None
+
     def _follow_and_read(self, name: str, limit: int, *, whole: bool) -> bytes:
         full = self.join(name)
         self.root.check_time(full)
@@ -221,14 +285,17 @@ class Directory:
         if not stat.S_ISREG(status.st_mode):
             kind = _KINDS.get(stat.S_IFMT(status.st_mode), "something else")
             raise Unreadable(full, "it is %s, a regular file was expected" % kind)
-        if whole and status.st_size > limit:
-            raise Unreadable(full, "it has %d bytes, more than the limit of %d" % (status.st_size, limit))
-        if not self._guard_may(status, _READABLE):
-            raise Unreadable(full, _NOT_THEIRS % (self._guard_name(), "read"))
+        self._check_file(full, status, limit if whole else None)
         try:
             return self._read(name, status, limit, whole)
         except OSError as error:
             raise trouble(error, full) from error
+
+    def _check_file(self, path: str, status: os.stat_result, limit: t.Optional[int]) -> None:
+        if limit is not None and status.st_size > limit:
+            raise Unreadable(path, "it has %d bytes, more than the limit of %d" % (status.st_size, limit))
+        if not self._guard_may(status, _READABLE):
+            raise Unreadable(path, _NOT_THEIRS % (self._guard_name(), "read"))
 
     def _read_linked(self, path: str, limit: int, whole: bool) -> bytes:
         parent, name = self.root.walk_to_parent(path, guard=self.guard)
@@ -239,20 +306,35 @@ class Directory:
                 raise Unreadable(path, "it is a link to %s: %s" % (error.path, error.reason)) from error
 
     def _read(self, name: str, status: os.stat_result, limit: int, whole: bool) -> bytes:
-        descriptor = os.open(name, _READ, dir_fd=self.descriptor)
+        descriptor = self.open_file(name, status)
         try:
+            if whole:
+                return self._content(descriptor, self.join(name), status, limit)
             self.root.files_opened += 1
-            opened = os.fstat(descriptor)
-            if (opened.st_ino, opened.st_dev) != (status.st_ino, status.st_dev) or not stat.S_ISREG(opened.st_mode):
-                raise Unreadable(self.join(name), "it was exchanged while it was being opened")
-            if not whole:
-                return os.read(descriptor, limit)
-            data = os.read(descriptor, opened.st_size + 1)
-            if len(data) == opened.st_size:
-                return data
-            return _read_on(descriptor, data, limit, self.join(name))
+            return os.read(descriptor, limit)
         finally:
             os.close(descriptor)
+
+    def _content(self, descriptor: int, path: str, status: os.stat_result, limit: int) -> bytes:
+        self.root.files_opened += 1
+        data = os.read(descriptor, status.st_size + 1)
+        return data if len(data) == status.st_size else _read_on(descriptor, data, limit, path)
+
+    def open_file(self, name: str, status: os.stat_result) -> int:
+        """Open a child for reading that was seen to be a regular file.
+
+        :raises OSError: it cannot be opened.
+        :raises Unreadable: it is another by now.
+        """
+        return self._open_file(name, status, self.holder(name))
+
+    def _open_file(self, name: str, status: os.stat_result, holder: int) -> int:
+        descriptor = os.open(name, _READ, dir_fd=holder)
+        opened = os.fstat(descriptor)
+        if (opened.st_ino, opened.st_dev) != (status.st_ino, status.st_dev) or not stat.S_ISREG(opened.st_mode):
+            os.close(descriptor)
+            raise Unreadable(self.join(name), "it was exchanged while it was being opened")
+        return descriptor
 
     def _guard_may(self, status: os.stat_result, bit: int) -> bool:
         """Whether the user whose link led here could do this without us (owner, group and others of the mode)."""

@@ -255,10 +255,15 @@ class _Running:
             self._interrupted = interrupted
             if self._timed_out or interrupted:
                 self._stop_sent = now
-                self._process.send_signal(self._command.stop_signal)
+                self._stop()
         elif now - self._stop_sent > self._command.grace:
             self._killed = True
             self._signal_group(int(signal.SIGKILL))
+
+    def _stop(self) -> None:
+        """Tell the program to end; one that somebody has stopped is woken for it."""
+        self._process.send_signal(self._command.stop_signal)
+        self._signal_group(int(signal.SIGCONT))
 
     def _signal_group(self, number: int) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -267,7 +272,7 @@ class _Running:
     def close(self) -> None:
         """End what still runs (another program could not be started), and close all that is open."""
         if self._process.poll() is None:
-            self._process.send_signal(self._command.stop_signal)
+            self._stop()
             try:
                 self._process.wait(self._command.grace)
             except subprocess.TimeoutExpired:

@@ -32,9 +32,8 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._errors imp
 MAX_ENTRIES = 300000
 BLOCK = 1024 * 1024
 _LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 # Up to so many names are asked for one by one, which is quicker than listing the directory.
-FEW = 8
+FEW = 4
 # A file of this size or more that takes no hundredth of it on the disk takes much time to read and holds nothing.
 _SPARSE = 64 * 1024 * 1024
 _SPECIAL = frozenset(("", ".", ".."))
@@ -62,70 +61,84 @@ def look_for(top: Directory, wanted: Names) -> Presence:
     :param wanted: the names, by directory.
     """
     found = Presence()
-    for path, directory in _directories(top, wanted):
+    for path, node in _nodes(top, wanted):
         names = wanted[path]
-        if isinstance(directory, Absent):
+        if isinstance(node, Absent):
             found.absent[path] = names
-        elif isinstance(directory, Unreadable):
-            found.unknown.append((directory.path, directory.reason))
+        elif isinstance(node, Unreadable):
+            found.unknown.append((node.path, node.reason))
+        elif len(names) > FEW:
+            _compare(_as_directory(top, path, node), path, names, found)
         else:
-            _compare(directory, path, names, found)
+            absent, links, present = _asked(node, names)
+            if links:
+                _follow(_as_directory(top, path, node), links, present, absent, found)
+            if absent:
+                found.absent[path] = absent
     return found
 
 
-def _compare(directory: Directory, path: str, names: t.List[str], found: Presence) -> None:
-    try:
-        absent, links, present = _listed(directory, names) if len(names) > FEW else _asked(directory, names)
-    except Unreadable as error:
-        found.unknown.append((error.path, error.reason))
-        return
-    for name in links:
-        try:
-            if not _leads_somewhere(directory, name, present):
-                absent.append(name)
-        except Unreadable as error:
-            found.unknown.append((directory.join(name), error.reason))
-    if absent:
-        found.absent[path] = absent
-
-
-# Of some names: those that are not there, those that are links, and what is there and no link.
-_Sorted = t.Tuple[t.List[str], t.Collection[str], t.Set[str]]
-
-
-def _asked(directory: Directory, names: t.Iterable[str]) -> _Sorted:
-    """Ask for the names one by one."""
-    absent, links, present, descriptor = [], [], [], directory.descriptor
+def _asked(node: _Node, names: t.Iterable[str]) -> t.Tuple[t.List[str], t.List[str], t.List[str]]:
+    """Of some names, asked for one by one: those that are not there, those that are links, and the others."""
+    absent: t.List[str] = []
+    links: t.List[str] = []
+    present: t.List[str] = []
+    layered = node if not isinstance(node, int) and not node.is_plain else None
+    descriptor = node if isinstance(node, int) else node.descriptor
     for name in names:
         try:
-            mode = os.stat(name or "\0", dir_fd=descriptor, follow_symlinks=False).st_mode
+            holder = descriptor if layered is None else layered.holder(name)
+            mode = os.stat(name or "\0", dir_fd=holder, follow_symlinks=False).st_mode
         except (OSError, ValueError):  # an empty name, or a zero byte, is no name of a file
             absent.append(name)
             continue
         (links if stat.S_ISLNK(mode) else present).append(name)
-    return absent, set(links), set(present) if links else set()
+    return absent, links, present
 
 
-def _listed(directory: Directory, names: t.Iterable[str]) -> _Sorted:
-    """Look for the names in a listing."""
-    present, links = _listing(directory)
-    absent = [] if present.issuperset(names) else [name for name in names if name not in present]
-    # A file system may take Foo and foo for one name, which a listing does not tell.
-    absent = [name for name in absent if not (name and _is_there(directory, name))]
-    return absent, links.intersection(names), present - links if links else present
+def _compare(directory: Directory, path: str, names: t.List[str], found: Presence) -> None:
+    """Look for names in the listing of a directory."""
+    try:
+        there = _listing(directory)
+    except Unreadable as error:
+        found.unknown.append((error.path, error.reason))
+        return
+    absent: t.List[str] = []
+    try:
+        links = {name for name in names if there[name]}
+    except KeyError:
+        links = {name for name in names if there.get(name)}
+        # A file system may take Foo and foo for one name, which a listing does not tell.
+        absent = [name for name in names if name not in there and not (name and _is_there(directory, name))]
+    if links:
+        _follow(directory, links, [name for name, is_link in there.items() if not is_link], absent, found)
+    if absent:
+        found.absent[path] = absent
 
 
-def _listing(directory: Directory) -> t.Tuple[t.Set[str], t.Set[str]]:
-    """The names in a directory, and those of them that are links."""
-    if directory.guard is not None or not _is_open_for_listing(directory):
-        entries = directory.entries(limit=MAX_ENTRIES)
-        return {name for name, _kind in entries}, {name for name, kind in entries if kind == "link"}
+def _follow(
+    directory: Directory, links: t.Iterable[str], present: t.Iterable[str], absent: t.List[str], found: Presence
+) -> None:
+    """Put the links that lead to nothing with what is absent."""
+    beside = frozenset(present)
+    for name in links:
+        try:
+            if not _leads_somewhere(directory, name, beside):
+                absent.append(name)
+        except Unreadable as error:
+            found.unknown.append((directory.join(name), error.reason))
+
+
+def _listing(directory: Directory) -> t.Dict[str, bool]:
+    """The names in a directory, and whether each is that of a link."""
+    if directory.guard is not None or not isinstance(directory, _Opened):
+        return {name: kind == "link" for name, kind in directory.entries(limit=MAX_ENTRIES)}
     try:
         with os.scandir(directory.descriptor) as children:
-            found = list(itertools.islice(children, MAX_ENTRIES + 1))
+            found = {child.name: child.is_symlink() for child in itertools.islice(children, MAX_ENTRIES + 1)}
         if len(found) > MAX_ENTRIES:
             raise Unreadable(directory.path, "it holds more than %d entries" % MAX_ENTRIES)
-        return {child.name for child in found}, {child.name for child in found if child.is_symlink()}
+        return found
     except OSError as error:
         raise Unreadable(directory.path, (error.strerror or str(error)).lower()) from error
 
@@ -164,50 +177,83 @@ class _Opened(Directory):
     __slots__ = ()
 
 
-def _is_open_for_listing(directory: Directory) -> bool:
-    return isinstance(directory, _Opened)
+# A directory that was reached without a link is a bare descriptor, which takes half the time of an object.
+_Node = t.Union[int, Directory]
+_Found = t.Union[int, Directory, Absent, Unreadable]
 
 
-_Found = t.Union[Directory, Absent, Unreadable]
-
-
-def _directories(top: Directory, paths: t.Iterable[str]) -> t.Iterator[t.Tuple[str, _Found]]:
+def _nodes(top: Directory, paths: t.Iterable[str]) -> t.Iterator[t.Tuple[str, _Found]]:
     """Open directories one after another, and close each before the next; errors are given in their place."""
-    stack: t.List[t.Tuple[str, Directory]] = []
+    stack: t.List[t.Tuple[str, _Node]] = []
     root, below_top = top.root, top.path.rstrip("/") + "/"
     # Where nothing is mounted or excluded below the top, no directory needs to be looked up in these lists.
     checked = root.one_file_system or any(path.startswith(below_top) for path in (*root.mounts, *root.exclude))
     nothing: t.Optional[t.Tuple[str, _Found]] = None
+    place: str = ""
+    node: _Node = top
     try:
-        for path in sorted(paths, key=lambda path: path.replace("/", "\1")):
+        for path in sorted(paths, key=_in_order):
             root.check_time(top.path)
             below = path + "/"
             if nothing is not None and below.startswith(nothing[0]):
                 yield path, nothing[1]
                 continue
-            while stack and not below.startswith(stack[-1][0]):
-                stack.pop()[1].close()
-            place, directory = stack[-1] if stack else ("", top)
+            while not below.startswith(place):
+                _close(stack.pop()[1])
+                place, node = stack[-1] if stack else ("", top)
             try:
                 for name in path[len(place) :].split("/") if path and below != place else ():
-                    directory = _open(directory, name, checked)
+                    node = _enter(top, place, node, name, checked)
                     place += name + "/"
-                    stack.append((place, directory))
+                    stack.append((place, node))
             except (Absent, Unreadable) as error:
                 nothing = place + name + "/", error
                 yield path, error
                 continue
-            yield path, directory
+            yield path, node
     finally:
-        for _path, directory in stack:
-            directory.close()
+        for _place, node in stack:
+            _close(node)
+
+
+def _in_order(path: str) -> str:
+    """So that what lies in a directory comes right after it."""
+    return path.replace("/", "\1")
+
+
+def _close(node: _Node) -> None:
+    if isinstance(node, int):
+        os.close(node)
+    else:
+        node.close()
+
+
+def _enter(top: Directory, place: str, node: _Node, name: str, checked: bool) -> _Node:
+    """Open the directory of a name in the node at a place, as seen from the top."""
+    if isinstance(node, int) and not checked and name not in _SPECIAL:
+        try:
+            return os.open(name, _LIST, dir_fd=node)
+        except (OSError, ValueError):
+            pass  # told, or followed, below
+    opened = _open(_as_directory(top, place[:-1], node), name, checked)
+    plain = isinstance(opened, _Opened) and (isinstance(node, int) or node is top)
+    return opened.descriptor if plain else opened
+
+
+def _as_directory(top: Directory, path: str, node: _Node) -> Directory:
+    return _Opened(top.root, node, top.join(path)) if isinstance(node, int) else node
+
+
+def _directories(top: Directory, paths: t.Iterable[str]) -> t.Iterator[t.Tuple[str, t.Union[Directory, Exception]]]:
+    for path, node in _nodes(top, paths):
+        yield path, _as_directory(top, path, node) if isinstance(node, int) else node
 
 
 def _open(parent: Directory, name: str, checked: bool) -> Directory:
     if name in _SPECIAL:
         raise Unreadable(parent.join(name), "its path does not stay inside the environment, or holds // or /./")
     root = parent.root
-    if parent.guard is None and not root.one_file_system:
+    if parent.guard is None and not root.one_file_system and parent.is_plain:
         full = parent.join(name)
         if checked:
             root.check_entry(full)
@@ -280,7 +326,7 @@ def _has_sum(
     sums: Sums,
 ) -> bool:
     try:
-        status = os.stat(name, dir_fd=directory.descriptor, follow_symlinks=False)
+        status = os.stat(name, dir_fd=directory.holder(name), follow_symlinks=False)
         if stat.S_ISLNK(status.st_mode):
             return _target_has_sum(top, directory, name, wanted, size, buffer, sums)
         if not stat.S_ISREG(status.st_mode):  # not opened at all: of some devices that has an effect
@@ -290,10 +336,8 @@ def _has_sum(
         if status.st_size > _SPARSE and status.st_blocks * 512 < status.st_size // 100:
             reason = "it has %d bytes of which next to none are on the disk, so its sum was not made"
             raise Unreadable(directory.join(name), reason % status.st_size)
-        descriptor = os.open(name, _READ, dir_fd=directory.descriptor)
+        descriptor = directory.open_file(name, status)
         try:
-            if os.fstat(descriptor).st_ino != status.st_ino:
-                raise Unreadable(directory.join(name), "it was exchanged while it was being opened")
             return _sum(descriptor, directory, name, buffer, sums) == wanted
         finally:
             os.close(descriptor)

@@ -81,7 +81,7 @@ def run(request, tmp_path, monkeypatch):
     monkeypatch.setattr(_session, "Supervised", StandIn)
     monkeypatch.setattr(StandIn, "log", str(tmp_path / "commands"))
     monkeypatch.setattr(StandIn, "does", "")
-    monkeypatch.setattr(_conclude, "run_as", lambda uid, gid, user, work: work())
+    monkeypatch.setattr(_conclude, "run_as", lambda uid, gid, user, work, **_limits: work())
     path = tmp_path / "envs/x"
     path.parent.mkdir()
 

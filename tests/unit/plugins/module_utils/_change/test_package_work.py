@@ -126,7 +126,7 @@ def run(tmp_path, env):
             return {"outcome": "unchanged"}
         folders.append(open_state(env))
         place = look_at(str(tmp_path / "programs/micromamba"), env)
-        session = Session(place, folders[-1], types.SimpleNamespace(descriptor=0), Interrupts())
+        session = Session(place, folders[-1], str(tmp_path / "own"), types.SimpleNamespace(descriptor=0), Interrupts())
         session.runner = runner
         return PackageWork(given, wish, check=check, note=lambda text: None)(session)
 

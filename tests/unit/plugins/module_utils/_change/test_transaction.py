@@ -167,6 +167,14 @@ def test_killed_before_it_is_known_what_to_do_the_snapshot_goes(store):
     assert store.snapshots == {} and store.content == "old"
 
 
+def test_what_an_earlier_run_has_left_is_told_in_a_sentence(store):
+    assert transaction.recovery(transaction.recover_all(store, note=lambda text: None)) == {}
+    run(store, FakeChange(store))
+    told = transaction.recovery(transaction.recover_all(store, note=lambda text: None))
+    text = "An earlier run had ended its change (committed), but was cut off before it could write that down."
+    assert told == {"recovered": text, "changed": True}
+
+
 def test_records_that_are_not_written_down_yet_are_carried_along(store):
     earlier = [{"action": "update", "outcome": "recovered", "snapshot": "one"}]
     transaction.transact(store, FakeChange(store), "two", note=lambda text: None, earlier=earlier)

@@ -17,7 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.labfleet.conda.plugins.module_utils._discover import _scan
-from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import Options, scan
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._look_result import scan
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import Options
 from ansible_collections.labfleet.conda.plugins.module_utils._system import _directory, _root
 
 BASE = ("conda-26.7.1-py313_0", "python-3.13.1-h1_0")
@@ -103,13 +104,14 @@ def test_environments_with_odd_names_are_told(lab, name):
     assert len(result["environments"]) == 2
 
 
-def test_a_directory_of_too_many_entries_is_told_and_not_guessed_at(lab, monkeypatch):
-    for method in ("names", "entries"):
+@pytest.mark.parametrize("gather", [[], ["records"]])
+def test_a_directory_of_too_many_entries_is_told_and_not_guessed_at(lab, monkeypatch, gather):
+    for method in ("names", "entries", "listing"):
         monkeypatch.setattr(getattr(_directory.Directory, method), "__kwdefaults__", {"limit": 40})
     lab.environment(lab.home + "/env", ["p%d-1-0" % number for number in range(50)])
     for number in range(50):
         lab.write(lab.home + "/.conda/envs/f%d" % number)
-    result = look(lab)
+    result = look(lab, gather=gather)
     told = reasons(result)
     assert "more than 40 entries" in told[lab.home + "/env/conda-meta"]
     assert "more than 40 entries" in told[lab.home + "/.conda/envs"]

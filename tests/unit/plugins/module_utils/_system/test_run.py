@@ -90,6 +90,12 @@ def test_at_the_time_limit_a_program_may_clean_up(tmp_path):
     assert done.stdout == b"ready\nundone\n"
 
 
+def test_a_program_that_somebody_has_stopped_is_woken_to_clean_up():
+    script = "trap 'echo undone; exit 7' TERM; kill -STOP $$; while :; do sleep 0.05; done"
+    done = Supervised().run(shell(script, seconds=0.3, grace=20))
+    assert done.timed_out and not done.killed and (done.code, done.stdout) == (7, b"undone\n")
+
+
 def test_who_does_not_end_is_killed_with_all_that_it_started(tmp_path):
     script = "trap '' TERM; sleep 300 & echo $!; echo $$; wait; while :; do sleep 1; done"
     done = Supervised().run(shell(script, seconds=0.2, grace=0.3))
