@@ -2,12 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Makes the checkout importable as ansible_collections.labfleet.conda, as it is once installed."""
+"""Makes the checkout importable as ansible_collections.labfleet.conda, and says which tests belong together."""
 
 from __future__ import annotations
 
 import os
 import sys
+
+import pytest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CHECKOUT = os.path.dirname(HERE)
@@ -32,3 +34,26 @@ def _make_importable():
 
 
 _make_importable()
+
+
+# The longest first: the tests on real hosts, which share these and so one process; each long gate for itself.
+LONG = ("tests/integration/", "tests/gates/test_sanity.py", "tests/gates/test_pythons.py")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Say which tests belong together when several processes share them ("pytest -n 2 --dist loadgroup")."""
+    if not hasattr(config, "workerinput"):
+        return
+    items.sort(key=lambda item: _turn(item.nodeid))
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group(item.nodeid)))
+
+
+def _turn(nodeid: str) -> int:
+    return next((turn for turn, start in enumerate(LONG) if nodeid.startswith(start)), len(LONG))
+
+
+def _group(nodeid: str) -> str:
+    if nodeid.startswith("tests/integration/"):
+        return "integration"
+    return nodeid if nodeid.startswith(LONG) else nodeid.partition("::")[0]

@@ -40,7 +40,8 @@ class ActionModule(HostAction):
             raise AnsibleActionFail("conda_audit: %s" % error) from None
         self._task.args = {**given, "prepared": {**preparation.for_host, "now": time.time()}}
         try:
-            result = super().run(tmp, task_vars)
+            # The policy is nothing for the system log of the host.
+            result = super().run(tmp, {**task_vars, "ansible_no_target_syslog": True})
         finally:
             self._task.args = {**given, **{name: value for name, value in options.items() if value is not None}}
         result.get("invocation", {}).get("module_args", {}).pop("prepared", None)

@@ -148,6 +148,22 @@ options:
       - Do not enter any directory that is not on the file system of O(root).
     type: bool
     default: false
+  containers:
+    description:
+      - Which containers of the host are audited as well, each for itself, from outside and in the same task; told in
+        RV(containers). See O(labfleet.conda.conda_info#module:containers).
+    type: str
+    choices:
+      - none
+      - running
+      - all
+    default: none
+  images:
+    description:
+      - Whether the images of Docker and Podman are audited as well; told in RV(images). See
+        O(labfleet.conda.conda_info#module:images).
+    type: bool
+    default: false
   time_limit:
     description:
       - After so many seconds the audit ends, and what was found and judged until then is returned with
@@ -394,6 +410,25 @@ root:
   returned: success
   type: str
   sample: /
+containers:
+  description:
+    - The containers that were audited, with O(containers). Each has the values that
+      RV(labfleet.conda.conda_info#module:containers) lists to tell which it is, and RV(findings), RV(installations),
+      RV(environments), RV(coverage), RV(counts), RV(gpu), RV(unjudged), RV(not_checked), RV(unreadable),
+      RV(unreadable_count), RV(complete) and RV(seconds) of its own, with paths and users as they are inside.
+  returned: success
+  type: list
+  elements: dict
+images:
+  description: The images that were audited, with O(images); as RV(containers).
+  returned: success
+  type: list
+  elements: dict
+looked_into:
+  description: What O(containers) and O(images) asked for.
+  returned: success
+  type: dict
+  sample: {"containers": "running", "images": false}
 homes:
   description: The number of homes that were looked at.
   returned: success
@@ -453,14 +488,17 @@ ARGUMENT_SPEC = {
     "users": {"type": "list", "elements": "str"},
     "depth": {"type": "int", "default": 3},
     "one_file_system": {"type": "bool", "default": False},
+    "containers": {"type": "str", "choices": ["none", "running", "all"], "default": "none"},
+    "images": {"type": "bool", "default": False},
     "time_limit": {"type": "float", "default": 120},
     "prepared": {"type": "dict"},
 }
 
 
 def main() -> None:
-    # no_log keeps the options, the whole policy among them, out of the host's system log; the result is not hidden.
-    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True, no_log=True)
+    # The action plugin keeps the options, the whole policy among them, out of the host's system log.
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    module.no_log = False
     module.log("audit of %s" % module.params["root"])
     try:
         result = audit(module.params)

@@ -13,7 +13,8 @@ author:
   - The labfleet.conda contributors (@labfleet)
 description:
   - Reads files only. Neither conda nor any other program is started, and nothing is written, so it is safe to run as
-    root on hosts where every user may have a conda of their own.
+    root on hosts where every user may have a conda of their own. With O(containers) or O(images) alone the command
+    lines of the container engines are asked what there is.
   - Looks at the usual places, at every home, at what shell start files, job tables and module files name, at the
     registries C(~/.conda/environments.txt), at the C(envs_dirs) and C(pkgs_dirs) of every condarc, and at the running
     processes.
@@ -77,9 +78,36 @@ options:
       - sizes
       - last_use
     default: []
+  containers:
+    description:
+      - Which containers of the host are looked into as well. Each is read from outside, in the same task, and told in
+        RV(containers). Nothing is executed in a container, whatever is or is not installed there.
+      - V(running) are those that run or are paused; they are read through the root of their first process.
+      - V(all) are also those that do not run; they are read through the layers that they are stored in. Nothing is
+        mounted or started for that.
+      - Asked are the engines whose command line is there, as far as it belongs to root and nobody else can write it -
+        C(docker), C(podman), C(ctr) (containerd) and C(crictl) (CRI). As root, the Podman of each user who has one is
+        asked too, as that user. Where an engine is not at its usual place, set C(DOCKER_HOST), C(CONTAINERS_CONF) or
+        C(CONTAINERD_ADDRESS) by C(environment) of the task.
+      - Works only with the O(root) V(/).
+    type: str
+    choices:
+      - none
+      - running
+      - all
+    default: none
+    version_added: 0.1.0
+  images:
+    description:
+      - Whether the images of Docker and Podman are looked into as well, layer by layer; told in RV(images).
+      - Works only with the O(root) V(/).
+    type: bool
+    default: false
+    version_added: 0.1.0
   time_limit:
     description:
       - After so many seconds the look ends, and what was found until then is returned with RV(complete=false).
+      - Containers and images share what is left of it after the host; each gets at least a second.
       - System-wide places come first. What lies in one home, or is named there, may take a tenth of the time that is
         left, but at least a second; if it is too much for that, RV(unreadable) says so.
     type: float
@@ -108,6 +136,19 @@ EXAMPLES = r"""
 - name: Show which conda versions there are
   ansible.builtin.debug:
     msg: "{{ conda.installations | map(attribute='version') | unique }}"
+
+- name: Look at a GPU server and into its running containers, in one task
+  labfleet.conda.conda_info:
+    containers: running
+  become: true
+  register: conda
+
+- name: Show which conda each container has
+  ansible.builtin.debug:
+    msg: "{{ item.image }}: {{ item.installations | map(attribute='version') | join(', ') }}"
+  loop: "{{ conda.containers }}"
+  loop_control:
+    label: "{{ item.name }}"
 
 - name: Look into a running container from its host, with the channel of every package
   labfleet.conda.conda_info:
@@ -571,6 +612,107 @@ unreadable_count:
   returned: success
   type: int
   sample: 1
+containers:
+  description:
+    - The containers that were looked into, with O(containers). One that could not be looked into, or has ended
+      meanwhile, is in RV(unreadable).
+    - Each has, besides what is listed here, RV(installations), RV(environments), RV(configurations),
+      RV(package_caches), RV(unreadable), RV(unreadable_count), RV(complete) and RV(seconds) of its own, with paths and
+      users as they are inside.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    engine:
+      description: The engine that runs it.
+      type: str
+      choices: [docker, podman, containerd, cri]
+      sample: docker
+    engine_user:
+      description: The user whose engine it is; for a Podman without root, that user.
+      type: str
+      sample: root
+    id:
+      description: Its whole identifier.
+      type: str
+      sample: c8eac16a1589e6d44b2082f301ab4c3b25fc1149d0d54641a5030ebda9ad1123
+    name:
+      description: Its name.
+      type: str
+      sample: training-alice
+    image:
+      description: The name of its image.
+      type: str
+      sample: ai-platform/base:ubuntu22-pytorch2.7
+    image_id:
+      description: The identifier of its image; V(null) where the engine does not tell.
+      type: str
+      sample: ab02e399d455612efc869241d5e393dfa3a07810610e7a77000c4daca6aeb7b4
+    digest:
+      description: The digest of the image's manifest; V(null) where the engine does not tell.
+      type: str
+      sample: sha256:b44834b10d59585bbe8810f74373fc5ec3c62109d652474324446561cacf5fb9
+    status:
+      description: Such as V(running), V(paused), V(exited) or V(created).
+      type: str
+      sample: running
+    pid:
+      description: Its first process, as the host sees it; V(null) where it has none.
+      type: int
+      sample: 4392
+    created:
+      description: When it was made.
+      type: str
+      sample: "2026-11-26T12:07:13.772594204Z"
+    labels:
+      description: Its labels.
+      type: dict
+      sample: {"com.docker.compose.project": "portal"}
+    compose_project:
+      description: The Compose project it belongs to; V(null) where it belongs to none.
+      type: str
+      sample: portal
+    pod:
+      description: The pod it belongs to, in Kubernetes as NAMESPACE/NAME; V(null) where it belongs to none.
+      type: str
+      sample: ml/trainer-0
+    python:
+      description:
+        - A Python 3.7 or newer in it with which Ansible could run modules there, that of the system before that of a
+          conda; V(null) where it has none, or does not run.
+      type: str
+      sample: /opt/conda/bin/python
+    root:
+      description: Where its root was read.
+      type: str
+      sample: /proc/4392/root
+images:
+  description:
+    - The images that were looked into, with O(images); as RV(containers), with these values instead of C(name),
+      C(image), C(image_id), C(digest), C(status), C(pid), C(compose_project) and C(pod).
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    names:
+      description: Its names with tags; empty where it has none.
+      type: list
+      elements: str
+      sample: ["ai-platform/base:ubuntu22-pytorch2.7"]
+    digests:
+      description: Its names with the digest of the manifest.
+      type: list
+      elements: str
+      sample: ["ai-platform/base@sha256:b44834b10d59585bbe8810f74373fc5ec3c62109d652474324446561cacf5fb9"]
+    size:
+      description: Its size in bytes, as the engine counts; V(null) where it does not tell.
+      type: int
+      sample: 252000000
+looked_into:
+  description: What O(containers) and O(images) asked for.
+  returned: success
+  type: dict
+  sample: {"containers": "running", "images": false}
 complete:
   description: Whether the look came to its end within O(time_limit).
   returned: success
@@ -594,7 +736,9 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._zip_import
 
 compile_once()
 
-from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import Options, ScanError, scan
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._engines import Wanted
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._look_result import scan
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import Options, ScanError
 
 ARGUMENT_SPEC = {
     "root": {"type": "str", "default": "/"},
@@ -604,14 +748,18 @@ ARGUMENT_SPEC = {
     "depth": {"type": "int", "default": 3},
     "one_file_system": {"type": "bool", "default": False},
     "gather": {"type": "list", "elements": "str", "choices": ["records", "sizes", "last_use"], "default": []},
+    "containers": {"type": "str", "choices": ["none", "running", "all"], "default": "none"},
+    "images": {"type": "bool", "default": False},
     "time_limit": {"type": "float", "default": 60},
 }
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    options = dict(module.params)
+    wanted = Wanted(options.pop("containers"), options.pop("images"))
     try:
-        result = scan(Options(**module.params))
+        result = scan(Options(**options), wanted)
     except ScanError as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, **result)

@@ -26,6 +26,7 @@ description:
 extends_documentation_fragment:
   - labfleet.conda._attributes
   - labfleet.conda._attributes.actiongroup_conda
+  - labfleet.conda._change.recorded
 attributes:
   check_mode:
     support: full
@@ -55,7 +56,8 @@ options:
       - V(restored) makes the environment what it was. What no package owned then and none owns now, such as notebooks
         or packages that pip installed, is left as it is, and so are C(conda-meta/pinned), C(conda-meta/frozen) and
         C(conda-meta/state). Before that, a snapshot of the present state is taken, for the way back.
-      - V(pruned) removes old snapshots, and what is left of unfinished ones.
+      - V(pruned) removes old snapshots, what is left of unfinished ones, and by the same limits the files that restores
+        have set aside.
     type: str
     choices: [listed, taken, restored, pruned]
     default: listed
@@ -94,15 +96,6 @@ options:
       - How long to wait while another task of this collection changes the environment.
     type: float
     default: 30
-  ledger:
-    description:
-      - The file of the ledger on the host, in which a restore is recorded. By default
-        C(/var/log/labfleet-conda/ledger.jsonl) for root, and a file in the home of other users.
-    type: path
-  run_id:
-    description:
-      - What names this run in the ledger, such as the number of a job.
-    type: str
 notes:
   - The module refuses prefixes to which others than their owner can write, since these could interfere.
   - Access times, and the change times of the file system, are no part of a snapshot.
@@ -215,6 +208,12 @@ removed:
   type: list
   elements: str
   sample: []
+removed_set_aside:
+  description: The directories of files set aside that were removed.
+  returned: when O(state=pruned)
+  type: list
+  elements: str
+  sample: []
 ledger:
   description: Where the restore was recorded, and the head of the ledger; or C(problem), when it could not be.
   returned: when something was restored
@@ -249,7 +248,11 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.labfleet.conda.plugins.module_utils._change._options import UNFORESEEN, stopped
+from ansible_collections.labfleet.conda.plugins.module_utils._change._options import (
+    RECORD_OPTIONS,
+    UNFORESEEN,
+    stopped,
+)
 from ansible_collections.labfleet.conda.plugins.module_utils._change._snapshot_task import Task, run_task
 from ansible_collections.labfleet.conda.plugins.module_utils._change._store import SnapshotError
 from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import clean
@@ -264,8 +267,7 @@ ARGUMENT_SPEC = {
     "max_size": {"type": "int"},
     "force": {"type": "bool", "default": False},
     "lock_seconds": {"type": "float", "default": 30},
-    "ledger": {"type": "path"},
-    "run_id": {"type": "str"},
+    **RECORD_OPTIONS,
 }
 
 

@@ -13,8 +13,8 @@ author:
   - The labfleet.conda contributors (@labfleet)
 description:
   - Brings the tool of one base prefix, and chosen packages beside it, to a wanted version, a floor, or the newest one.
-  - The update is planned by the tool's own dry run, a snapshot of the prefix is taken, the tool changes the prefix, and
-    the result is verified. When anything is wrong, the snapshot is restored, byte for byte, without network and without
+  - The tool plans the update, while a snapshot of the prefix is taken, the tool changes the prefix, and the result is
+    verified. When anything is wrong, the snapshot is restored, byte for byte, without network and without
     a solver.
   - A journal is written before each step. After a crash or a power cut, the next run first undoes or finishes what was
     under way, and says so in RV(recovered).
@@ -25,11 +25,14 @@ description:
 extends_documentation_fragment:
   - labfleet.conda._attributes
   - labfleet.conda._attributes.actiongroup_conda
+  - labfleet.conda._change
+  - labfleet.conda._change.recorded
 attributes:
   check_mode:
     support: full
     details:
-      - The tool plans and nothing else is done. The tool may renew its cached indexes of channels for that.
+      - The tool plans and nothing else is done. The tool may renew its cached indexes of channels for that. In the
+        prefix no trace is left.
   diff_mode:
     support: full
     details:
@@ -101,36 +104,6 @@ options:
       - Whether a package that is asked for may go to a lower version.
     type: bool
     default: false
-  override_frozen:
-    description:
-      - Whether a prefix that is marked as frozen (CEP 22) is changed all the same.
-    type: bool
-    default: false
-  trusted_writers:
-    description:
-      - Users and groups who may write to the prefix beside its owner. Who can write there can run programs as its
-        owner.
-    type: list
-    elements: str
-    default: []
-  busy:
-    description:
-      - What to do when processes run from the base prefix (those of its environments do not count). V(wait) for them up
-        to O(busy_seconds), V(skip) the host without a failure, V(fail), or V(ignore) them. A package manager that is at
-        work in the prefix is waited for with V(ignore) as well.
-    type: str
-    choices: [wait, skip, fail, ignore]
-    default: wait
-  busy_seconds:
-    description:
-      - How many seconds to wait for processes.
-    type: float
-    default: 600
-  lock_seconds:
-    description:
-      - How many seconds to wait for another change of the prefix.
-    type: float
-    default: 600
   time_limit:
     description:
       - How many seconds the tool may take to change the prefix. Then it is ended and the change undone.
@@ -146,35 +119,6 @@ options:
       - The bytes that must stay free on the file systems of the prefix and of the package cache.
     type: int
     default: 268435456
-  verify_commands:
-    description:
-      - Command lines for C(/bin/sh) that must end with exit code 0 after the change, else it is undone. They run as the
-        owner of the prefix, with its C(bin) first on C(PATH).
-    type: list
-    elements: str
-    default: []
-  keep_snapshots:
-    description:
-      - How many snapshots to keep, that of this update among them.
-    type: int
-    default: 5
-  keep_days:
-    description:
-      - Snapshots older than this many days are removed, but for that of this update.
-    type: int
-  keep_bytes:
-    description:
-      - The size that all snapshots together may have, by the bytes that they copied.
-    type: int
-  ledger:
-    description:
-      - The file of the ledger on the host, in which each change is recorded. By default
-        C(/var/log/labfleet-conda/ledger.jsonl) for root, and a file in the home of other users.
-    type: path
-  run_id:
-    description:
-      - What names this run in the ledger, such as the number of a job.
-    type: str
 seealso:
   - module: labfleet.conda.conda_snapshot
   - module: labfleet.conda.conda_ledger
@@ -315,6 +259,14 @@ pruned:
   type: list
   elements: str
   sample: []
+pruned_set_aside:
+  description:
+    - The directories of files set aside by earlier restores that were removed, as O(keep_snapshots), O(keep_days) and
+      O(keep_bytes) say.
+  returned: when a change was kept
+  type: list
+  elements: str
+  sample: []
 space:
   description: The bytes that were needed, of them those to download, and those that were free.
   returned: when a change was planned
@@ -337,7 +289,12 @@ processes:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.labfleet.conda.plugins.module_utils._change._options import UNFORESEEN, stopped
+from ansible_collections.labfleet.conda.plugins.module_utils._change._options import (
+    CHANGE_OPTIONS,
+    RECORD_OPTIONS,
+    UNFORESEEN,
+    stopped,
+)
 from ansible_collections.labfleet.conda.plugins.module_utils._change._update import ChangeError, update
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import ScanError
 from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import clean
@@ -352,20 +309,11 @@ ARGUMENT_SPEC = {
     "channels": {"type": "list", "elements": "str", "default": []},
     "override_channels": {"type": "bool", "default": True},
     "allow_downgrade": {"type": "bool", "default": False},
-    "override_frozen": {"type": "bool", "default": False},
-    "trusted_writers": {"type": "list", "elements": "str", "default": []},
-    "busy": {"type": "str", "choices": ["wait", "skip", "fail", "ignore"], "default": "wait"},
-    "busy_seconds": {"type": "float", "default": 600},
-    "lock_seconds": {"type": "float", "default": 600},
     "time_limit": {"type": "float", "default": 3600},
     "grace": {"type": "float", "default": 300},
     "reserve": {"type": "int", "default": 268435456},
-    "verify_commands": {"type": "list", "elements": "str", "default": []},
-    "keep_snapshots": {"type": "int", "default": 5},
-    "keep_days": {"type": "int"},
-    "keep_bytes": {"type": "int"},
-    "ledger": {"type": "path"},
-    "run_id": {"type": "str"},
+    **CHANGE_OPTIONS,
+    **RECORD_OPTIONS,
 }
 
 

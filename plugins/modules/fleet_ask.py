@@ -24,6 +24,8 @@ requirements:
   - jmespath (Python package, on the control node)
 extends_documentation_fragment:
   - labfleet.conda._attributes
+  - labfleet.conda._fleet
+  - labfleet.conda._fleet.document
 attributes:
   check_mode:
     support: full
@@ -85,21 +87,12 @@ options:
       - At most so many rows of each table are printed. RV(answer) and O(dest) have all of them.
     type: int
     default: 200
-  dest:
-    description:
-      - A file on the control node to which the answer is written, as JSON. Its directory must exist.
-    type: path
   limit_dest:
     description:
       - A file on the control node to which the names of the hosts in the answer are written, one a line, for
         C(--limit @FILE).
       - With more than fifty hosts the lines of the question V(blast_radius) name it in place of all hosts.
     type: path
-  mode:
-    description:
-      - The permissions of the files, octal, as a number (V(0640)) or a text (V("0640")).
-    type: raw
-    default: "0600"
 seealso:
   - module: labfleet.conda.conda_audit
   - module: labfleet.conda.fleet_audit

@@ -28,6 +28,7 @@ description:
     audit, on the same hosts, with C(strategy=linear) and without C(serial).
 extends_documentation_fragment:
   - labfleet.conda._attributes
+  - labfleet.conda._fleet
 attributes:
   check_mode:
     support: full
@@ -105,12 +106,6 @@ options:
     type: str
     choices: [findings, gpu]
     default: findings
-  mode:
-    description:
-      - The permissions of the files, octal, as a number (V(0640)) or a text (V("0640")).
-      - A report tells much about the hosts, so only its owner may read it by default.
-    type: raw
-    default: "0600"
   validate_only:
     description:
       - Whether only to say if the options can be used, the directory O(dest) be written to, and O(previous) and

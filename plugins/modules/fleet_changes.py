@@ -20,6 +20,8 @@ description:
     C(run_once).
 extends_documentation_fragment:
   - labfleet.conda._attributes
+  - labfleet.conda._fleet
+  - labfleet.conda._fleet.document
 attributes:
   check_mode:
     support: full
@@ -70,15 +72,6 @@ options:
       - At most so many rows. What asks for something to be done comes last, and is left out last.
     type: int
     default: 60
-  dest:
-    description:
-      - A file on the control node to which the document is written, as JSON. Its directory must exist.
-    type: path
-  mode:
-    description:
-      - The permissions of O(dest), octal, as a number (V(0640)) or a text (V("0640")).
-    type: raw
-    default: "0600"
 seealso:
   - module: labfleet.conda.conda_update
   - module: labfleet.conda.fleet_gate

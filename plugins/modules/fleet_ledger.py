@@ -24,6 +24,7 @@ description:
   - Runs on the control node only. Use it with C(run_once).
 extends_documentation_fragment:
   - labfleet.conda._attributes
+  - labfleet.conda._fleet
 attributes:
   check_mode:
     support: full
@@ -65,12 +66,6 @@ options:
     type: list
     elements: str
     default: []
-  mode:
-    description:
-      - The permissions of the files, octal, as a number (V(0640)) or a text (V("0640")).
-      - The history tells much about the hosts, so only its owner may read it by default.
-    type: raw
-    default: "0600"
 seealso:
   - module: labfleet.conda.conda_ledger
 """

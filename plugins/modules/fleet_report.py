@@ -27,6 +27,8 @@ description:
   - Runs on the control node only. Use it once per run, with C(run_once).
 extends_documentation_fragment:
   - labfleet.conda._attributes
+  - labfleet.conda._fleet
+  - labfleet.conda._fleet.document
 attributes:
   check_mode:
     support: full
@@ -54,17 +56,6 @@ options:
       - The hosts to report on. All hosts of the play by default.
     type: list
     elements: str
-  dest:
-    description:
-      - A file on the control node to which the document is written, as JSON. Its directory must exist.
-      - A file that is there is replaced at once, never left half written.
-    type: path
-  mode:
-    description:
-      - The permissions of O(dest), octal, as a number (V(0640)) or a text (V("0640")).
-      - The document tells much about the hosts, so only its owner may read it by default.
-    type: raw
-    default: "0600"
 seealso:
   - module: labfleet.conda.conda_info
 """

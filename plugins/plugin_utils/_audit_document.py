@@ -15,6 +15,7 @@ import re
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.plugin_utils._carried import Carried, carried_summary, carry_over
+from ansible_collections.labfleet.conda.plugins.plugin_utils._contents import with_contents
 from ansible_collections.labfleet.conda.plugins.plugin_utils._fleet_view import fleet_view
 from ansible_collections.labfleet.conda.plugins.plugin_utils._gates import SEVERITIES
 from ansible_collections.labfleet.conda.plugins.plugin_utils._host_result import SEEN, host_entry, hosts_summary
@@ -62,7 +63,7 @@ def audit_document(
         run before, as open ones.
     """
     catalogue = rules if isinstance(rules, t.Mapping) else {rule.id: rule for rule in rules or ()}
-    hosts = {name: _entry(result) for name, result in sorted(results.items())}
+    hosts = {name: _entry(result) for name, result in sorted(with_contents(results).items())}
     carried = carry_over(previous, hosts, inventory)
     trend = _compare_all(hosts, previous, Asked(catalogue, _rules_off(policy)), carried)
     found = [finding for host in hosts.values() for finding in host["findings"]]
@@ -124,6 +125,7 @@ def _compare_all(
         "hosts_added": sorted(set(hosts) - set(before)),
         "hosts_left_out": sorted(carried.hosts),
         "hosts_gone": carried.gone,
+        "contents_gone": carried.contents_gone,
         "fixed_findings": fixed,
     }
 

@@ -15,6 +15,7 @@ import typing as t
 from ansible_collections.labfleet.conda.plugins.module_utils._spec._pattern import SpecError
 from ansible_collections.labfleet.conda.plugins.module_utils._spec._version import InvalidVersion, parse_version
 from ansible_collections.labfleet.conda.plugins.plugin_utils._audit_document import advisories_by_id, advisory_ids
+from ansible_collections.labfleet.conda.plugins.plugin_utils._contents import host_of
 from ansible_collections.labfleet.conda.plugins.plugin_utils._fix_lines import (
     fix_lines,
     limit_pattern,
@@ -60,7 +61,7 @@ def blast_radius(
         spec = read_spec(question)
         found = find_packages(document, spec)
         fixed = _Above(spec.version, found.rows)
-    hosts = sorted({row["host"] for row in found.rows})
+    hosts = sorted({host_of(row["host"], document["hosts"][row["host"]]) for row in found.rows})
     odd = not_for_limit(hosts)
     told = [{key: value for key, value in row.items() if key != "fixed"} for row in found.rows]
     return {
@@ -219,7 +220,9 @@ def _to_mend(
         except SpecError:
             spec = None
         yield {
-            **{key: row[key] for key in ("host", "prefix", "owner", "kind")},
+            **{key: row[key] for key in ("prefix", "owner", "kind")},
+            "host": host_of(row["host"], document["hosts"][row["host"]]),
+            "inside": document["hosts"][row["host"]].get("inside"),
             "package": row["name"],
             "spec": spec,
             "root": host.root,

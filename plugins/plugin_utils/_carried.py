@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.labfleet.conda.plugins.plugin_utils._contents import host_of, is_gone
 from ansible_collections.labfleet.conda.plugins.plugin_utils._gates import SEVERITIES
 from ansible_collections.labfleet.conda.plugins.plugin_utils._host_names import merge_host_names
 
@@ -22,30 +23,35 @@ class Carried(t.NamedTuple):
 
     :param hosts: the entries of those that the inventory still has, each with C(last_seen).
     :param gone: the names of the others.
+    :param contents_gone: the names of containers and images that their hosts no longer have.
     """
 
     hosts: dict[str, t.Any]
     gone: list[str]
+    contents_gone: list[str]
 
 
-def carry_over(previous: _Map | None, this_run: t.Container[str], inventory: t.Container[str]) -> Carried:
+def carry_over(previous: _Map | None, this_run: t.Mapping[str, _Map], inventory: t.Container[str]) -> Carried:
     """Take over the hosts that this run has not looked at.
 
     :param previous: the document of the run before.
-    :param this_run: the names of the hosts of this run.
+    :param this_run: the hosts of this run.
     :param inventory: the names of all hosts that there are.
     """
-    hosts, gone = {}, []
+    hosts, gone, contents_gone = {}, [], []
     for name, entry in ((previous or {}).get("hosts") or {}).items():
         if name in this_run:
             continue
-        if name not in inventory:
+        if host_of(name, entry) not in inventory and host_of(name, entry) not in this_run:
             gone.append(name)
+            continue
+        if is_gone(name, entry, this_run):
+            contents_gone.append(name)
             continue
         last_seen = entry.get("last_seen") or previous["generated"]
         findings = [{"last_seen": last_seen, **finding, "state": "open"} for finding in entry["findings"]]
         hosts[name] = {**entry, "last_seen": last_seen, "findings": findings}
-    return Carried(hosts, sorted(gone))
+    return Carried(hosts, sorted(gone), sorted(contents_gone))
 
 
 def of_this_run(hosts: _Map) -> dict[str, t.Any]:

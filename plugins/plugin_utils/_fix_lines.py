@@ -92,10 +92,10 @@ def fix_lines(rows: t.Iterable[_Map], *, limit_file: str | None = None) -> list[
     undoes what does not pass. Where it cannot be used, inside other roots and for what pip installed, the commands are
     those of the tools, run as the owner too: what a user can change is never run as anybody else.
 
-    :param rows: what to mend: C(host), C(root) (of the look), C(prefix), C(owner), C(processes), C(kind) (conda or
-        pip), C(spec) (what to install; None where nobody knows), C(package), C(installation), the entry of the
-        installation that the environment belongs to, or None, and C(open_to_others), the prefixes of its host that
-        others than their owners can change.
+    :param rows: what to mend: C(host), C(inside) (which container or image on it, if it lies in one), C(root) (of the
+        look), C(prefix), C(owner), C(processes), C(kind) (conda or pip), C(spec) (what to install; None where nobody
+        knows), C(package), C(installation), the entry of the installation that the environment belongs to, or None, and
+        C(open_to_others), the prefixes of its host that others than their owners can change.
     :param limit_file: see limit_pattern().
     :returns: maps of C(hosts) (names), C(limit), C(command) (None where there is none to give) and C(note).
     """
@@ -113,6 +113,8 @@ def fix_lines(rows: t.Iterable[_Map], *, limit_file: str | None = None) -> list[
 
 def _words(row: _Map) -> tuple[tuple[str, ...] | None, list[str]]:
     """The words of the command for one environment, and what to know before it is typed."""
+    if row.get("inside"):
+        return _words_inside(row, row["inside"])
     prefix, owner, installation = row["prefix"], str(row.get("owner") or ""), row.get("installation")
     reason = _why_none(row, owner, installation)
     if reason:
@@ -128,6 +130,28 @@ def _words(row: _Map) -> tuple[tuple[str, ...] | None, list[str]]:
         program = installation.get("program") or "%s/bin/%s" % (installation["prefix"], installation["kind"])
         words = [program, "install", "-p", prefix, row["spec"]]
     return ("sudo", "-H", "-u", user, *words), notes
+
+
+def _words_inside(row: _Map, inside: _Map) -> tuple[tuple[str, ...] | None, list[str]]:
+    """The words for a container: to type on its host. An image is not changed, but built anew."""
+    what = "the %s %s" % (inside["kind"], inside.get("name") or (inside.get("names") or [inside["id"][:12]])[0])
+    where = "%s in %s in %s" % (row["package"], row["prefix"], what)
+    if not row["spec"]:
+        return None, [where + ": no version is known that mends it"]
+    installation, owner = row.get("installation"), str(row.get("owner") or "")
+    is_live = inside["kind"] == "container" and inside.get("status") == "running"
+    if not is_live or inside["engine"] not in ("docker", "podman") or not row["prefix"].isprintable() or not owner:
+        return None, [where + ": build its image anew with %s" % row["spec"]]
+    if row["kind"] == "pip":
+        words = [row["prefix"] + "/bin/python", "-m", "pip", "install", row["spec"]]
+    elif installation and installation.get("prefix") and installation["kind"] in ("conda", "mamba", "micromamba"):
+        program = installation.get("program") or "%s/bin/%s" % (installation["prefix"], installation["kind"])
+        words = [program, "install", "-p", row["prefix"], row["spec"]]
+    else:
+        return None, [where + ": no installation is known to which it belongs"]
+    note = "on its host; it is lost with the container: build its image anew as well"
+    sudo = ("sudo", "-H", "-u", inside["engine_user"])
+    return (*sudo, inside["engine"], "exec", "--user", owner, inside["name"], *words), [note]
 
 
 def _below(spec: str) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.labfleet.conda.plugins.plugin_utils._contents import with_contents
 from ansible_collections.labfleet.conda.plugins.plugin_utils._host_names import merge_host_names
 from ansible_collections.labfleet.conda.plugins.plugin_utils._host_result import host_entry, hosts_summary
 from ansible_collections.labfleet.conda.plugins.plugin_utils._table import plain_text
@@ -26,7 +27,8 @@ def fleet_document(results: t.Mapping[str, t.Mapping[str, t.Any] | None]) -> dic
         that gave nothing.
     :returns: C(schema), C(summary) and C(hosts); each host has a C(status): ok, incomplete, failed or unreachable.
     """
-    hosts = {name: host_entry(result, mark="installations") for name, result in sorted(results.items())}
+    members = sorted(with_contents(results).items())
+    hosts = {name: host_entry(result, mark="installations") for name, result in members}
     return {"schema": SCHEMA, "summary": hosts_summary(hosts), "hosts": hosts}
 
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.labfleet.conda.plugins.plugin_utils._contents import KINDS
+
 # What differs between two looks at the same, unchanged host.
 _VOLATILE = ("seconds", "files_opened", "invocation", "changed", "failed", "warnings", "_ansible_no_log")
 # The states of a host that told something.
@@ -47,13 +49,18 @@ def hosts_summary(hosts: t.Mapping[str, t.Mapping[str, t.Any]]) -> dict[str, t.A
     """The numbers that every document of the fleet tells of its hosts."""
     looked = [host for host in hosts.values() if host["status"] in SEEN]
     return {
-        "hosts": len(hosts),
+        "hosts": sum("inside" not in host for host in hosts.values()),
+        **{kind: sum(_kind(host) == kind[:-1] for host in hosts.values()) for kind in KINDS},
         "hosts_not_seen": sorted(name for name, host in hosts.items() if host["status"] not in SEEN),
         "hosts_incomplete": sorted(name for name, host in hosts.items() if host["status"] == "incomplete"),
         "installations": sum(len(host["installations"]) for host in looked),
         "environments": sum(len(host["environments"]) for host in looked),
         "unreadable": sum(host["unreadable_count"] for host in looked),
     }
+
+
+def _kind(host: t.Mapping[str, t.Any]) -> str | None:
+    return (host.get("inside") or {}).get("kind")
 
 
 def registered(task_vars: t.Mapping[str, t.Any], hosts: t.Iterable[str], variable: str) -> dict[str, t.Any]:

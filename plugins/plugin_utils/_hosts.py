@@ -22,7 +22,7 @@ _OBJECTS_BETWEEN_COLLECTIONS = 200000
 class HostAction(NormalActionModule):
     """The action of a module that looks at a host or changes it; refuses Windows hosts, which cannot run it."""
 
-    def run(self, tmp: t.Any = None, task_vars: t.Optional[t.Mapping[str, t.Any]] = None) -> t.Any:
+    def run(self, tmp: t.Any = None, task_vars: t.Mapping[str, t.Any] | None = None) -> t.Any:
         refuse_windows(self._connection, task_vars or {})
         with rare_collections():
             return super().run(tmp, task_vars)

@@ -69,19 +69,19 @@ def finish(result: _Map, preparation: Preparation, *, minimum_severity: str) -> 
     :param result: what the module returned; changed in place.
     """
     rules = preparation.policy["values"].get("rules") or {}
-    result["findings"], result["coverage"] = settle(
-        result["findings"],
-        result["coverage"],
-        preparation.pip,
-        severity=rules.get("env.vuln"),
-        minimum=minimum_severity,
-    )
-    counts = dict.fromkeys(SEVERITIES, 0)
-    for finding in result["findings"]:
-        if not finding["waiver"]:
-            counts[finding["severity"]] += 1
+    for part in (result, *(result.get("containers") or ()), *(result.get("images") or ())):
+        part["findings"], part["coverage"] = settle(
+            part["findings"],
+            part["coverage"],
+            preparation.pip,
+            severity=rules.get("env.vuln"),
+            minimum=minimum_severity,
+        )
+        part["counts"] = dict.fromkeys(SEVERITIES, 0)
+        for finding in part["findings"]:
+            if not finding["waiver"]:
+                part["counts"][finding["severity"]] += 1
     result.update(
-        counts=counts,
         minimum_severity=minimum_severity,
         advisories=preparation.about,
         gates=preparation.policy["values"].get("gates") or {},

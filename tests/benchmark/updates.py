@@ -14,7 +14,7 @@ import time
 import typing as t
 from pathlib import Path
 
-from benchmark import rollback
+from benchmark import realistic, rollback
 from gates import toolbox
 from integration.updating import Update
 from lab.base import Base, copy_of, make_base
@@ -31,47 +31,70 @@ class Cost(t.NamedTuple):
     nothing: float
 
 
+class Case(t.NamedTuple):
+    """One change, there and back.
+
+    :param packages: what is to come beside conda>=4.3.16.
+    :param back: what the bare command takes back afterwards.
+    :param prepare: puts the base into the state from which the change is timed.
+    """
+
+    packages: tuple[str, ...] = ()
+    back: tuple[str, ...] = ("conda=4.3.13",)
+    prepare: t.Callable[[Base], None] = lambda base: None
+
+
 def measured() -> list[Cost]:
-    """The lab's base prefix, and the same with 25,000 files more."""
+    """The lab's base prefix; the same with 25,000 files more; that with a channel and a change of realistic size."""
     top = toolbox.cache() / "bench" / "update"
     shutil.rmtree(top, ignore_errors=True)
     top.mkdir(parents=True)
     try:
         base = make_base(top / "base")
-        small = cost(base)
+        found = [cost(base, Case())]
         enlarge(base)
-        return [small, cost(base)]
+        found.append(cost(base, Case()))
+        realistic.make_channel(base)
+        with realistic.Server(base.channels) as server:
+            realistic.use_channel(base, server.url)
+            found.append(cost(base, Case(realistic.SPECS, realistic.BACK, realistic.forget_downloads)))
+        return found
     finally:
         shutil.rmtree(top, ignore_errors=True)
 
 
-def cost(base: Base) -> Cost:
+def cost(base: Base, case: Case) -> Cost:
     """The medians of some rounds, the two ways in turn; the bare command takes conda back in between."""
     copy_of(base)
+    install(base, "conda>=4.3.16", *case.packages)
+    install(base, *case.back)
     bare, ours, nothing = [], [], []
+    options = {"version": ">=4.3.16", "packages": list(case.packages), "keep_snapshots": 1}
     for _round in range(ROUNDS):
+        case.prepare(base)
         started = time.perf_counter()
-        install(base, "conda>=4.3.16")
+        install(base, "conda>=4.3.16", *case.packages)
         bare.append(time.perf_counter() - started)
-        install(base, "conda=4.3.13")
+        install(base, *case.back)
+        case.prepare(base)
         started = time.perf_counter()
-        result = Update(base, version=">=4.3.16", keep_snapshots=1).result()
+        result = Update(base, **options).result()
         ours.append(time.perf_counter() - started)
         if result["outcome"] != "committed":
             raise SystemExit(f"the update was not made: {result}")
         started = time.perf_counter()
-        Update(base, version=">=4.3.16").result()
+        Update(base, **options).result()
         nothing.append(time.perf_counter() - started)
-        install(base, "conda=4.3.13")
+        install(base, *case.back)
     files = sum(len(json.loads(path.read_text())["files"]) for path in (base.path / "conda-meta").glob("*.json"))
     return Cost(files, statistics.median(bare), statistics.median(ours), statistics.median(nothing))
 
 
-def install(base: Base, spec: str) -> None:
+def install(base: Base, *specs: str) -> None:
     """The bare command."""
-    done = base.conda("install", "-y", "-q", "--json", spec)
+    done = base.conda("install", "-y", "-q", "--json", *specs)
     if done.returncode:
-        raise SystemExit(f"conda install {spec} failed: {done.stdout}{done.stderr}")
+        raise SystemExit(f"conda install {' '.join(specs)} failed: {done.stdout}{done.stderr}")
 
 
 def enlarge(base: Base) -> None:

@@ -34,6 +34,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("core", toolbox.CORES, ids=lambda core: core.series, indirect=True)
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand over what could not be checked here, when this is one of several processes that share the tests."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["not_checked"] = toolbox.REPORT
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: t.Any) -> None:
+    """Take it from each of these processes; one that crashed hands over nothing."""
+    toolbox.REPORT.extend(getattr(node, "workeroutput", {}).get("not_checked", ()))
+
+
 def pytest_terminal_summary(terminalreporter: t.Any) -> None:
     """Say at the end, one line each, what a gate left out on this machine although it passed."""
     if toolbox.REPORT:

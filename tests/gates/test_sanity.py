@@ -10,11 +10,8 @@ import ast
 import configparser
 import os
 import re
-import typing as t
-from concurrent import futures
 from pathlib import Path
 
-import pytest
 from gates import toolbox
 
 # ansible-test wants to download get-pip.py, which a closed network does not allow. This does the same with the pip that
@@ -25,20 +22,6 @@ import sys
 
 sys.exit(subprocess.call([sys.executable, "-m", "ensurepip"], stdout=subprocess.DEVNULL))
 """
-
-
-@pytest.fixture(scope="session")
-def outputs(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> t.Iterator[dict[str, futures.Future[str]]]:
-    """Start ansible-test for each ansible-core that was asked for, two at a time, and return what they will print."""
-    wanted = {item.callspec.params["core"] for item in request.session.items if item.name.startswith("test_sanity[")}
-    with futures.ThreadPoolExecutor(max_workers=2) as pool:
-        yield {
-            core.series: pool.submit(run_sanity, core, tmp_path_factory.mktemp(f"sanity-{core.series}"))
-            for core in toolbox.CORES
-            if core in wanted and toolbox.core_python(core)
-        }
 
 
 def run_sanity(core: toolbox.Core, scratch: Path) -> str:
@@ -81,8 +64,8 @@ def _hand_over_pip_settings(path: Path) -> None:
         settings.write(stream)  # an index address may hold a password
 
 
-def test_sanity(core: toolbox.Core, outputs: dict[str, futures.Future[str]]) -> None:
-    said = outputs[core.series].result()
+def test_sanity(core: toolbox.Core, tmp_path: Path) -> None:
+    said = run_sanity(core, tmp_path)
     print(said)
     done = set(re.findall(r'^Running sanity test "([a-z0-9-]+)"', said, flags=re.MULTILINE))
     assert {"compile", "import", "validate-modules", "pylint", "pep8"} <= done, "the essential sanity tests did not run"

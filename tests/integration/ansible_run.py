@@ -47,11 +47,19 @@ class Ansible:
 
     def run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
         """Run a command with the checkout as the collection; standard error is part of the output."""
-        place = toolbox.CHECKOUT
+        started = self.start(command)
+        try:
+            output, _none = started.communicate(timeout=300)
+        finally:
+            started.kill()
+        return subprocess.CompletedProcess(command, started.returncode, output)
+
+    def start(self, command: list[str]) -> subprocess.Popen[str]:
+        """Start a command as run() does, without waiting for its end."""
         env = toolbox.ansible_environment(
             self.collections / "ansible_collections" / "labfleet" / "conda", self.scratch, self.bins
         )
-        return subprocess.run(
-            command, cwd=place, env=env, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, check=False, timeout=300,
+        return subprocess.Popen(
+            command, cwd=toolbox.CHECKOUT, env=env, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
         )  # fmt: skip

@@ -149,9 +149,11 @@ def test_a_bad_installer_leaves_the_old_base_byte_for_byte(place: Place, how: st
         assert "Environments other than the base" in result["failed"]
         del before["envs/work/conda-meta/history"], after["envs/work/conda-meta/history"]
     assert after == before
-    assert result["restored"]["problems"] == [] and result["restored"]["set_aside"] == []
+    # What no record knows can be somebody's.
+    aside = [path for path in result["restored"]["set_aside"] if not path.endswith("/lib/x")]
+    assert result["restored"]["problems"] == [] and aside == []
     assert base.version() == "4.3.13"
-    assert in_state(base) == {"lock", "snapshots"}
+    assert in_state(base) - {"set-aside"} == {"lock", "snapshots"}
 
 
 def test_nothing_is_started_before_the_sum_is_right(place: Place) -> None:

@@ -48,6 +48,7 @@ def test_only_the_environment_changes_and_a_second_run_does_nothing(base):
     tool = base.listing("conda-meta")
     planned = run(base, "old", check=True)
     assert planned["outcome"] == "planned" and six(base, "old")[0].startswith("six-1.10")
+    assert not (base.path / "envs/old/.labfleet-conda").exists()
     assert planned["before"]["six"] == "1.10.0" and planned["after"]["six"] == "1.11.0"
     done = run(base, "old")
     assert done["outcome"] == "committed", done

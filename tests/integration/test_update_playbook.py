@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The playbooks update, rollback and update_environments on hosts of the lab, which are left as they were found."""
+"""The playbooks update and update_environments on hosts of the lab where something stands in the way."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import typing as t
 
 import pytest
 from integration.ansible_run import Ansible
+from integration.site import Site, as_found
 from lab import hosts
 
-HOST, PREFIX = "conda4313", "/opt/miniconda3"
+SITE = Site("conda4313", "root", False, "/opt/miniconda3", "/var/log/labfleet-test-update")
+HOST, PREFIX = SITE.host, SITE.prefix
 POLICY = {"conda_policy_base": {"versions": {"minimum": {"conda": "4.3.16"}}}}
-LEDGER = "/var/log/labfleet-test-update/ledger.jsonl"
 
 
 class Result(t.NamedTuple):
@@ -42,7 +43,7 @@ def play(ansible: Ansible, lab_inventory):
     def run(playbook: str, limit: str, kind: str = "update", **variables: t.Any) -> Result:
         dest = ansible.scratch / (kind + ".json")
         dest.unlink(missing_ok=True)
-        given = {f"{kind}_dest": str(dest), f"{kind}_ledger": LEDGER, **variables}
+        given = {f"{kind}_dest": str(dest), f"{kind}_ledger": SITE.ledger, **variables}
         done = ansible.playbook(playbook, path, "--limit", limit, "-e", json.dumps(given), document=False)
         return Result(done.code, done.output, json.loads(dest.read_text()) if dest.exists() else None)
 
@@ -50,66 +51,14 @@ def play(ansible: Ansible, lab_inventory):
 
 
 @pytest.fixture
-def as_found(lab_hosts):
-    """Removes from the host whatever the test has left; the prefix has to be as it was by then."""
-    before = records()
-    caches = set(listing(PREFIX + "/pkgs"))
-    yield
-    new = sorted(set(listing(PREFIX + "/pkgs")) - caches)
-    own = [PREFIX + "/.labfleet-conda", LEDGER.rpartition("/")[0], PREFIX + "/envs/lift", PREFIX + "/envs/lift_pinned"]
-    hosts.run_on(HOST, "rm", "-rf", *own, *(PREFIX + "/pkgs/" + name for name in new))
-    assert records() == before
-    assert hosts.run_on(HOST, PREFIX + "/bin/conda", "--version").stderr.split() in (["conda", "4.3.13"], [])
+def found(lab_hosts):
+    """The host, which has to be as it was at the end."""
+    with as_found(SITE):
+        yield SITE
 
 
-def listing(path: str) -> list[str]:
-    return hosts.run_on(HOST, "ls", "-A", path).stdout.split()
-
-
-def records() -> str:
-    script = f"cd {PREFIX}/conda-meta && cat *.json history | sha256sum && ls"
-    return hosts.run_on(HOST, "sh", "-c", script).stdout
-
-
-def version() -> str:
-    done = hosts.run_on(HOST, PREFIX + "/bin/conda", "--version")
-    return (done.stdout + done.stderr).split()[-1]
-
-
-def test_a_forecast_an_update_and_the_way_back(play, as_found):
-    before = records()
-    limit = f"{HOST},conda4316,noconda,gone"
-    forecast = play("update", limit, update_forecast=True, update_window="00:00-00:01", **POLICY)
-    assert records() == before and listing(PREFIX + "/.labfleet-conda") in ([], ["lock"])
-    assert forecast.code != 0 and forecast.status("gone") == "unreachable"
-    told = [forecast.status(name) for name in (HOST, "conda4316", "noconda")]
-    assert told == ["planned", "unchanged", "unchanged"], forecast.output
-    assert "1 will change, 2 stay as they are, 1 cannot" in forecast.output
-
-    limit = f"{HOST},conda4316,noconda"
-    done = play("update", limit, update_batches=[1, "100%"], update_run_id="job 7", **POLICY)
-    assert done.code == 0, done.output
-    assert done.status(HOST) == "changed" and version() == "4.3.16"
-    (entry,) = done.report["hosts"][HOST]["prefixes"]
-    assert entry["versions"] == "conda 4.3.13 -> 4.3.16" and entry["snapshot"]["id"]
-    assert f"changed    {HOST}" in done.output and "conda 4.3.13 -> 4.3.16" in done.output
-    again = play("update", limit, **POLICY)
-    assert again.code == 0 and again.status(HOST) == "unchanged"
-
-    back = play("rollback", HOST, kind="rollback", rollback_prefix=PREFIX, rollback_run_id="job 8")
-    assert back.code == 0, back.output
-    assert version() == "4.3.13" and records() == before
-    assert "conda 4.3.16 -> 4.3.13" in back.output
-    written = [json.loads(line) for line in hosts.run_on(HOST, "cat", LEDGER).stdout.splitlines()]
-    assert [(line["action"], line["outcome"], line["who"]["run"]) for line in written] == [
-        ("update", "committed", "job 7"),
-        ("restore", "committed", "job 8"),
-    ]
-    assert written[1]["after"] == {"conda": "4.3.13"} and written[1]["snapshot"] == entry["snapshot"]["id"]
-
-
-def test_a_failing_canary_stops_the_run_and_the_rest_is_not_tried(play, as_found):
-    before = records()
+def test_a_failing_canary_stops_the_run_and_the_rest_is_not_tried(play, found):
+    before = found.state()
     done = play(
         "update",
         f"{HOST},conda4316,noconda",
@@ -117,7 +66,7 @@ def test_a_failing_canary_stops_the_run_and_the_rest_is_not_tried(play, as_found
         update_verify_commands=["test -e /nowhere"],
         update_batches=[1, "100%"],
     )
-    assert done.code != 0 and records() == before and version() == "4.3.13"
+    assert done.code != 0 and found.state() == before and found.version() == "4.3.13"
     order = [name for name in ("conda4313", "conda4316", "noconda") if done.status(name) == "failed"]
     assert order == [HOST]
     assert [done.status(name) for name in ("conda4316", "noconda")] == ["not_tried", "not_tried"]
@@ -125,7 +74,7 @@ def test_a_failing_canary_stops_the_run_and_the_rest_is_not_tried(play, as_found
     assert "The old state is back." in done.output
 
 
-def test_a_host_where_programs_run_is_deferred(play, as_found):
+def test_a_host_where_programs_run_is_deferred(play, found):
     start = f"nohup {PREFIX}/bin/python -c 'import time; time.sleep(300)' >/dev/null 2>&1 & echo $!"
     process = hosts.run_on(HOST, "sh", "-c", start).stdout.strip()
     try:
@@ -133,7 +82,7 @@ def test_a_host_where_programs_run_is_deferred(play, as_found):
         strict = play("update", HOST, update_fail_deferred=True, **POLICY)
     finally:
         hosts.run_on(HOST, "kill", process)
-    assert (done.code, done.status(HOST)) == (0, "deferred") and version() == "4.3.13"
+    assert (done.code, done.status(HOST)) == (0, "deferred") and found.version() == "4.3.13"
     assert "Deferred, because programs run there:" in done.output and "python3.6" in done.output
     assert strict.code != 0
 
@@ -145,7 +94,7 @@ def test_outside_of_its_window_the_update_does_not_begin(play, lab_hosts):
     assert "Find what is installed" not in done.output
 
 
-def test_a_package_is_lifted_in_every_environment_but_those_that_pin_it(play, as_found):
+def test_a_package_is_lifted_in_every_environment_but_those_that_pin_it(play, found):
     for name in ("lift", "lift_pinned"):
         made = hosts.run_on(HOST, PREFIX + "/bin/conda", "create", "-y", "-q", "-n", name, "python=3.6", "six=1.10")
         assert made.returncode == 0, made.stderr
@@ -156,8 +105,8 @@ def test_a_package_is_lifted_in_every_environment_but_those_that_pin_it(play, as
     assert entries[chosen[0]]["versions"] == "six 1.10.0 -> 1.11.0", done.output
     assert entries[chosen[1]]["outcome"] == "held" and "pinned" in entries[chosen[1]]["message"]
     assert done.code == 0
-    assert any(name.startswith("six-1.11") for name in listing(chosen[0] + "/conda-meta"))
-    assert any(name.startswith("six-1.10") for name in listing(chosen[1] + "/conda-meta"))
+    assert any(name.startswith("six-1.11") for name in found.listing("envs/lift/conda-meta"))
+    assert any(name.startswith("six-1.10") for name in found.listing("envs/lift_pinned/conda-meta"))
 
 
 @pytest.mark.parametrize(

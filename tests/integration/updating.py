@@ -48,6 +48,14 @@ class Update:
                 return True
         return False
 
+    def descendants(self) -> list[int]:
+        """The process that works, and the program that it has started, when that is there."""
+        while True:
+            found = _children(self.process.pid)
+            found += [child for number in found for child in _children(number)]
+            if len(found) > 1 and DRIVER.name not in Path(f"/proc/{found[1]}/cmdline").read_text():
+                return found
+
     def result(self) -> dict[str, t.Any]:
         """Wait for the end, and give the result."""
         self.reach("end")

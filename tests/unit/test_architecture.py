@@ -42,13 +42,14 @@ ALLOWED = {
         for face in ("action", "filter", "test", "lookup", "inventory", "connection", "callback", "vars")
     },
 }
-# Single files in rooms that are closed otherwise: the controller knows what rules there are, and checks the chains that
-# hosts send.
+# Single files in rooms that are closed otherwise: the controller knows what rules there are, checks the chains that
+# hosts send, and knows a secret when it sees one.
 ALLOWED_FILES = {
     "plugin_utils": {
         "module_utils._audit._catalogue",
         "module_utils._ledger._chain",
         "module_utils._ledger._check",
+        "module_utils._system._redact",
     }
 }
 

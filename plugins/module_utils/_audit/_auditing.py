@@ -15,6 +15,8 @@ from ansible_collections.labfleet.conda.plugins.module_utils._audit._context imp
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._judge import Judgement, judge
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._rule import Rule
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import Look, Options
+from ansible_collections.labfleet.conda.plugins.module_utils._prefix._records import RecordMemory
+from ansible_collections.labfleet.conda.plugins.module_utils._system._root import Root
 
 
 class Auditing:
@@ -24,6 +26,8 @@ class Auditing:
     :param audit_options: what to judge.
     :param prepared: what the controller hands over; see Audit.
     :param rules: the rules to ask.
+    :param open_root: makes the root of the path in the options; see _discover._scan.Look.
+    :param memory: the records that audits of other roots have read.
     """
 
     def __init__(
@@ -32,6 +36,9 @@ class Auditing:
         audit_options: AuditOptions,
         prepared: t.Mapping[str, t.Any],
         rules: t.Sequence[Rule],
+        *,
+        open_root: t.Callable[..., Root] = Root,
+        memory: t.Optional[RecordMemory] = None,
     ) -> None:
         self._audit_options = audit_options
         self._prepared = prepared
@@ -39,7 +46,7 @@ class Auditing:
         if audit_options.integrity != "none":
             # So that no record is read twice; the module conda_info does not offer it.
             options = options._replace(gather=(*options.gather, "files"))
-        self.look = Look(options, then=self._judge)
+        self.look = Look(options, then=self._judge, open_root=open_root, memory=memory)
         self.audit: t.Optional[Audit] = None
         self.judgement = Judgement()
 

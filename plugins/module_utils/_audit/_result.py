@@ -14,12 +14,15 @@ import typing as t
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._auditing import Auditing
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._catalogue import RULES
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._context import Audit, AuditOptions
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._engines import Wanted
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._inside import check_wanted, look_inside
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._installations import Installation
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._result import plain_record
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import Options, ScanError
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import Environment
-from ansible_collections.labfleet.conda.plugins.module_utils._prefix._records import Record
+from ansible_collections.labfleet.conda.plugins.module_utils._prefix._records import Record, RecordMemory
 from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import clean
+from ansible_collections.labfleet.conda.plugins.module_utils._system._root import Root
 
 _Map = t.Dict[str, t.Any]
 
@@ -36,14 +39,22 @@ def audit(parameters: t.Mapping[str, t.Any]) -> _Map:
             "conda_audit was called without what its action plugin prepares on the control node: call it as the task"
             " labfleet.conda.conda_audit, not through another action."
         )
-    auditing = Auditing(
-        Options(gather=("records",), **{key: parameters[key] for key in _LOOK_OPTIONS}),
-        AuditOptions(**{key: parameters[key] for key in AuditOptions._fields}),
-        prepared,
-        RULES,
-    )
+    wanted = Wanted(parameters["containers"], parameters["images"])
+    options = Options(gather=("records",), **{key: parameters[key] for key in _LOOK_OPTIONS})
+    check_wanted(options, wanted)
+    audit_options = AuditOptions(**{key: parameters[key] for key in AuditOptions._fields})
+    memory = RecordMemory(keep_files=audit_options.integrity != "none")
+    auditing = Auditing(options, audit_options, prepared, RULES, memory=memory)
     auditing.run()
-    return clean(_plain(auditing))
+
+    def see(path: str, open_root: t.Callable[..., Root], seconds: float) -> _Map:
+        there = options._replace(root=path, users=None, time_limit=seconds)
+        inside = Auditing(there, audit_options, prepared, RULES, open_root=open_root, memory=memory)
+        inside.run()
+        return _plain(inside)
+
+    found = look_inside(auditing.look, wanted, auditing.look.seconds_left(), see)
+    return clean({**_plain(auditing), **found})
 
 
 _LOOK_OPTIONS = ("root", "search_paths", "exclude", "users", "depth", "one_file_system", "time_limit")

@@ -27,7 +27,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._audit._facts impor
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._remedies import quoted
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._rule import Problem, Rule
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._configuration import Configuration
-from ansible_collections.labfleet.conda.plugins.module_utils._prefix._condarc import ALIASES
+from ansible_collections.labfleet.conda.plugins.module_utils._prefix._condarc_keys import ALIASES, MAMBA_SHAPES
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._condarc_merge import Setting, boolify
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import Environment
 from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import MASK, is_secret_name
@@ -38,16 +38,6 @@ MAX_PINS = 1000
 _FOR_EVERYBODY = ("system", "state", "root_prefix")
 _END_OF_NAME = " =<>!~[*,|@\t"
 _TELEMETRY = ("anaconda-anon-usage", "conda-anaconda-telemetry", "conda-anaconda-tos")
-# Keys that conda 26.7.1 has not and that are no mistakes: those of conda 26.9 (release notes), and those that mamba
-# and micromamba read from the same files (mamba, libmamba/src/api/configuration.cpp).
-_OTHER_KEYS = frozenset(
-    "exclude_newer exclude_newer_package cooldown cooldown_exclude "
-    "allow_downgrade allow_uninstall cacert_path compile_pyc download_threads extract_threads lock_timeout "
-    "log_backtrace log_level log_pattern mamba_repodata_parsing mirrored_channels no_py_pin order_solver_request "
-    "platform repodata_has_zst repodata_shards_threads repodata_shards_ttl shell_completion "
-    "show_anaconda_channel_warnings show_banner skip_run_link_scripts ssl_no_revoke trusted_channels use_lockfiles "
-    "use_sharded_repodata use_uv verify_artifacts".split()
-)
 _Problems = t.Iterator[Problem]
 _Check = t.Callable[[Configuration, Audit], _Problems]
 
@@ -116,7 +106,7 @@ def _unparsable(configuration: Configuration, audit: Audit) -> _Problems:
                 severity="medium",
                 remedy="Give %s a value of the right kind in %s." % (quoted(shown(key)), quoted(setting.source)),
             )
-        elif not setting.known and key not in _OTHER_KEYS:
+        elif not setting.known and key not in MAMBA_SHAPES:
             yield Problem(
                 "%s (%s) is no setting that conda or mamba has." % (shown(key), place_of_setting(setting)),
                 item=shown(key),

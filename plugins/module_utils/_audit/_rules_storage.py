@@ -19,7 +19,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._audit._rule import
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._storage import (
     Contents,
     Copies,
-    Package,
+    Count,
     contents,
     copies,
     looks_copied,
@@ -32,7 +32,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._errors imp
 # What is less is not worth an operator's time.
 WORTH_TELLING = 1000 * 1000 * 1000
 _MAX_DETAILS = 20
-_Found = t.List[t.Tuple[Cache, Contents, Package]]
+_Found = t.List[t.Tuple[Cache, Contents, Count]]
 
 
 def _size(cache: Cache, audit: Audit) -> t.Iterator[Problem]:

@@ -15,170 +15,22 @@ import stat
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._context import Audit
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._cache_contents import (
+    MAX_LEVELS,
+    Contents,
+    Count,
+)
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._cache_contents import contents as contents_of
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._result import Cache
-from ansible_collections.labfleet.conda.plugins.module_utils._prefix._records import parse_record_name
 from ansible_collections.labfleet.conda.plugins.module_utils._system._directory import Directory
 from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable
 
 _BLOCK = 512  # the unit of st_blocks (stat(2))
-MAX_LEVELS = 60
-MAX_CHILDREN = 100000
-SAMPLES = 4
-_ARCHIVES = (".conda", ".tar.bz2")
-_UNFINISHED = (".partial", ".trash", ".c~")
-
-
-class Sample(t.NamedTuple):
-    """One of the largest files of an extracted package: its path below the package, and which file it is."""
-
-    path: str
-    device: int
-    inode: int
-    size: int
-
-
-class Package(t.NamedTuple):
-    """An extracted package of a cache."""
-
-    bytes: int
-    inodes: int
-    samples: t.Tuple[Sample, ...]
-
-
-class Contents(t.NamedTuple):
-    """What a package cache holds.
-
-    :param own_bytes: what would be free without the cache: the files that no environment shares by hard links.
-    :param packages: the extracted packages by their names, NAME-VERSION-BUILD.
-    :param archives: the bytes of downloaded archives.
-    :param unfinished: the bytes of what interrupted downloads and removals have left.
-    :param complete: whether all of it could be looked at.
-    """
-
-    device: int
-    bytes: int
-    inodes: int
-    own_bytes: int
-    packages: t.Dict[str, Package]
-    archives: int
-    unfinished: int
-    complete: bool
 
 
 def contents(audit: Audit, cache: Cache) -> t.Optional[Contents]:
     """Walk a package cache, once per audit; None where it cannot be looked at, which is noted."""
-    return audit.memo(("cache", cache.path), lambda: _contents(audit, cache))
-
-
-def _contents(audit: Audit, cache: Cache) -> t.Optional[Contents]:
-    try:
-        with audit.root.directory(cache.path) as top:
-            if top.path != cache.path:
-                audit.unknown(cache.path, "it was exchanged for a link while the host was looked at")
-                return None
-            return _Walk(audit, top).run()
-    except Absent:
-        audit.unknown(cache.path, "it vanished while the host was looked at")
-    except Unreadable as error:
-        audit.unknown(error.path, error.reason)
-    return None
-
-
-class _Walk:
-    """One walk through a cache; links are counted and not followed, and no other file system is entered."""
-
-    def __init__(self, audit: Audit, top: Directory) -> None:
-        self._audit = audit
-        self._top = top
-        self._device = top.status().st_dev
-        self._left: t.Dict[int, int] = {}
-        self._bytes = self._inodes = self._own = self._archives = self._unfinished = 0
-        self._complete = True
-
-    def run(self) -> Contents:
-        packages: t.Dict[str, Package] = {}
-        for name, status in self._children(self._top):
-            size, inodes = self._bytes, self._inodes
-            self._count(status)
-            if stat.S_ISDIR(status.st_mode):
-                is_package = name != "cache" and parse_record_name(name + ".json") is not None
-                samples: t.Optional[t.List[Sample]] = [] if is_package else None
-                self._enter(self._top, name, "", 1, samples)
-                if samples:
-                    packages[name] = Package(self._bytes - size, self._inodes - inodes, tuple(samples))
-            elif name.endswith(_ARCHIVES):
-                self._archives += self._bytes - size
-            if name.endswith(_UNFINISHED):
-                self._unfinished += self._bytes - size
-        return Contents(
-            self._device,
-            self._bytes,
-            self._inodes,
-            self._own,
-            packages,
-            self._archives,
-            self._unfinished,
-            self._complete,
-        )
-
-    def _children(self, directory: Directory) -> t.List[t.Tuple[str, os.stat_result]]:
-        self._audit.root.check_time(directory.path)
-        try:
-            return [item for item in directory.statuses(limit=MAX_CHILDREN) if item[1].st_dev == self._device]
-        except (Absent, Unreadable) as error:
-            self._note(directory.path, getattr(error, "reason", "it vanished while it was measured"))
-            return []
-
-    def _count(self, status: os.stat_result) -> None:
-        size = status.st_blocks * _BLOCK
-        if status.st_nlink > 1 and not stat.S_ISDIR(status.st_mode):
-            before = self._left.get(status.st_ino)
-            left = (status.st_nlink if before is None else before) - 1
-            if left <= 0:  # all its links lie in the cache
-                self._own += size
-            self._left[status.st_ino] = left
-            if before is not None:
-                return
-        else:
-            self._own += size
-        self._bytes += size
-        self._inodes += 1
-
-    def _enter(self, parent: Directory, name: str, path: str, level: int, samples: t.Optional[t.List[Sample]]) -> None:
-        """Walk a child; the largest files of a package, but for those on the package itself, are its samples."""
-        if level > MAX_LEVELS:
-            self._note(parent.join(name), "it is more than %d directories deep" % MAX_LEVELS)
-            return
-        try:
-            child = parent.enter(name)
-        except Absent:
-            return
-        except Unreadable as error:
-            self._note(error.path, error.reason)
-            return
-        if child is None:
-            return
-        with child:
-            for below, status in self._children(child):
-                self._count(status)
-                place = path + below
-                if stat.S_ISDIR(status.st_mode):
-                    inner = None if place == "info" else samples
-                    self._enter(child, below, place + "/", level + 1, inner)
-                elif samples is not None and stat.S_ISREG(status.st_mode):
-                    _keep(samples, Sample(place, status.st_dev, status.st_ino, status.st_size))
-
-    def _note(self, path: str, reason: str) -> None:
-        self._complete = False
-        self._audit.unknown(path, reason)
-
-
-def _keep(samples: t.List[Sample], sample: Sample) -> None:
-    if not sample.size or (len(samples) == SAMPLES and sample.size <= samples[-1].size):
-        return
-    samples.append(sample)
-    samples.sort(key=lambda item: -item.size)
-    del samples[SAMPLES:]
+    return audit.memo(("cache", cache.path), lambda: contents_of(audit.root, cache.path, audit.unknown))
 
 
 class Copies(t.NamedTuple):
@@ -195,7 +47,7 @@ def path_in_environment(path: str, site_packages: t.Optional[str]) -> t.Optional
     return "bin/" + path[len("python-scripts/") :] if path.startswith("python-scripts/") else path
 
 
-def looks_copied(prefix: Directory, package: Package, site_packages: t.Optional[str]) -> bool:
+def looks_copied(prefix: Directory, package: Count, site_packages: t.Optional[str]) -> bool:
     """Whether an environment has samples of a package, and none is the very file of the cache, or one of several links.
 
     What conda had to change looks the same; copies() tells.
@@ -304,4 +156,4 @@ def _never_linked_before(info: Directory) -> t.FrozenSet[str]:
     return frozenset(names)
 
 
-__all__ = ("Contents", "Copies", "Package", "Sample", "contents", "copies", "looks_copied", "path_in_environment")
+__all__ = ("Contents", "Copies", "Count", "contents", "copies", "looks_copied", "path_in_environment")

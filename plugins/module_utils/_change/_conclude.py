@@ -9,13 +9,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import Failed, Refused
+from ansible_collections.labfleet.conda.plugins.module_utils._change._journal import DONE, read_journal
 from ansible_collections.labfleet.conda.plugins.module_utils._change._place import Place, look_at, refuse_unless_ours
-from ansible_collections.labfleet.conda.plugins.module_utils._change._prune import prune
+from ansible_collections.labfleet.conda.plugins.module_utils._change._prune import prune, prune_set_aside
 from ansible_collections.labfleet.conda.plugins.module_utils._change._session import (
+    CREATE_ACTION,
     RESTORE_ACTION,
     Session,
     forget,
@@ -27,7 +30,9 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._transactio
     COMMITTED,
     NOT_RESTORED,
     ROLLED_BACK,
+    Store,
     recover_all,
+    recovery,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._ledger._append import append
 from ansible_collections.labfleet.conda.plugins.module_utils._ledger._chain import Head
@@ -45,19 +50,38 @@ _Owner = t.Tuple[int, int, t.Optional[str]]
 # The outcomes of a transaction, of which there is a record.
 _WITH_RECORD = (COMMITTED, ROLLED_BACK, NOT_RESTORED)
 _MAX_LOOKED_AT = 200
+# What planning, the snapshot, the verification and the way back may take, even on the slowest disk.
+_FORGET_SECONDS = 300.0
+_OTHER_SECONDS = 2 * 3600.0
+_WRITTEN_LATER = "A later run has written this down, since the one that made the change was cut off before."
 
 
-def run_work(place: Place, work: t.Callable[[Session], _Map], *, what: str, lock_seconds: float) -> _Map:
+def run_work(
+    place: Place, work: t.Callable[[Session], _Map], options: t.Mapping[str, t.Any], *, what: str, check: bool = False
+) -> _Map:
     """Let the owner of a prefix do a piece of work under its lock; see with_session() for what is returned.
 
     Nothing of it can be trusted further than its owner; see told().
+
+    :param options: C(lock_seconds), C(time_limit) and C(grace) of the module, and C(download_seconds) if it has that.
     """
+    lock_seconds = options["lock_seconds"]
 
     def run() -> _Map:
-        return clean(with_session(place, work, what=what, lock_seconds=lock_seconds))
+        return with_session(place, work, what=what, lock_seconds=lock_seconds, check=check)
+
+    return run_worker(place, run, options)
+
+
+def run_worker(place: Place, work: t.Callable[[], _Map], options: t.Mapping[str, t.Any]) -> _Map:
+    """Let the owner of a prefix do a piece of work; its answer is that of with_session()."""
+    seconds = options["lock_seconds"] + options["time_limit"] + options.get("download_seconds", 0.0) + _OTHER_SECONDS
+
+    def run() -> _Map:
+        return t.cast(_Map, clean(work()))
 
     try:
-        return t.cast(_Map, run_as(*_owner(place), run))
+        return t.cast(_Map, run_as(*_owner(place), run, seconds=seconds, grace=options["grace"] + _OTHER_SECONDS))
     except WorkerDied as died:
         text = "%s The journal in %s tells how far it had come; the next run undoes it."
         return {"result": {}, "records": [], "error": {"kind": "failed", "message": text % (died, place.prefix)}}
@@ -111,35 +135,76 @@ def write_down(
     entry: t.Optional[Head] = None
     try:
         for record in records:
-            record = dict(record)
-            entry = _written(ledger, record) if record.pop("again", False) else None
-            entry = entry or Head(*append(ledger, dict(record, who=who), now=now))
+            record = {key: value for key, value in record.items() if key != "change"}
+            if record["action"] == CREATE_ACTION:
+                record.pop("snapshot", None)  # there is none; it has named the change in the journal alone
+            if record.pop("again", False):
+                entry = _written(ledger, record)
+                if entry is not None:
+                    continue
+                record["message"] = _late(record["message"])
+            entry = Head(*append(ledger, dict(record, who=who), now=now))
     except LedgerError as error:
         text = "%s The journal keeps it, and the next run writes it."
-        kept = any(record.get("snapshot") for record in records)
+        kept = any(map(_journal_of, records))
         return {"path": ledger.path, "problem": text % error if kept else str(error)}
     told_of = {"path": ledger.path, **(entry._asdict() if entry else {})}
-    changes = {record["snapshot"] for record in records if record.get("snapshot")}
+    changes = set(filter(None, map(_journal_of, records)))
     if changes:
         try:
-            run_as(*owner, lambda: forget(prefix, changes))
+            run_as(*owner, lambda: forget(prefix, changes), seconds=_FORGET_SECONDS)
         except (WorkerDied, OSError) as error:
             told_of["problem"] = "It is written, but the journal could not be cleared, so the next run looks at it: %s"
             told_of["problem"] %= one_line(error)
     return told_of
 
 
+def _journal_of(record: _Map) -> t.Optional[str]:
+    """The identifier in the journal that keeps a record until it is in the ledger."""
+    return record.get("change") or record.get("snapshot")
+
+
 def _written(ledger: LedgerPlace, record: _Map) -> t.Optional[Head]:
     """Where a record stands in the ledger, of a run that was cut off before it could clear the journal."""
     last = 1 if record["action"] == RESTORE_ACTION else _MAX_LOOKED_AT  # a snapshot can be restored more than once
     for found in reversed(read(ledger, Filters(prefix=clean(record["prefix"]), last=last)).records):
-        if all(found.get(key) == record.get(key) for key in ("action", "outcome", "snapshot", "message")):
+        same = all(found.get(key) == record.get(key) for key in ("action", "outcome", "snapshot"))
+        if same and found.get("message") in (record["message"], _late(record["message"])):
             return Head(found["sequence"], found["hash"])
     return None
 
 
+def _late(message: t.Optional[str]) -> str:
+    """The message of a record that the run which made the change did not write itself."""
+    return ("%s %s" % (message or "", _WRITTEN_LATER)).strip()
+
+
 def _owner(place: Place) -> _Owner:
     return place.uid, place.gid, place.owner if place.home is not None else None
+
+
+def earlier_run(
+    session: Session,
+    *,
+    check: bool,
+    note: t.Callable[[str], None],
+    store: t.Optional[Store] = None,
+    whole: t.Callable[[], t.List[str]] = list,
+) -> _Map:
+    """Finish or undo what an earlier run has left; in check mode only tell, as C(message), that this comes first.
+
+    :param store: that of the session, unless told otherwise.
+    :param whole: tells what is wrong with the prefix after it was restored.
+    """
+    if check:
+        journal = read_journal(session.folder, session.prefix) if session.folder >= 0 else None
+        if journal is None or journal.phase == DONE:
+            return {}
+        text = "An interrupted change of %s is to be undone first; a run without check mode does so."
+        return {"changed": True, "message": text % session.place.subject}
+    found = recover_all(store or session.store, note=note, check=whole)
+    session.records += found
+    return recovery(found)
 
 
 def recovered_first(
@@ -160,30 +225,31 @@ def recovered_first(
 
     def work(session: Session) -> _Map:
         session.records += recover_all(session.store, note=note)
-        for record in session.records[-1:]:
-            return {"recovered": record.get("message") or record["outcome"]}
-        return {"recovered": None}
+        return {"recovered": None, **recovery(session.records)}
 
-    answer = run_work(place, work, what="undoes a change", lock_seconds=options["lock_seconds"])
+    answer = run_work(place, work, options, what="undoes a change")
     return concluded(place, options, answer, {}, action=action, check=False)["recovered"]
 
 
-def pruned(prefix: str, options: t.Mapping[str, t.Any], change: str) -> t.List[str]:
-    """Remove the snapshots that are too many after a change, but not its own; the caller holds the lock.
+def pruned(prefix: str, options: t.Mapping[str, t.Any], change: str) -> _Map:
+    """Remove the snapshots and files set aside that are too many after a change; the caller holds the lock.
 
     :param options: C(keep_snapshots), C(keep_days) and C(keep_bytes) of the module.
+    :param change: whose own stay.
+    :returns: C(pruned), the snapshots, and C(pruned_set_aside), the directories.
     """
-    try:
-        return prune(
-            prefix,
-            keep=options["keep_snapshots"],
-            max_age_days=options["keep_days"],
-            max_bytes=options["keep_bytes"],
-            protect=[change],
-            now=seconds_now(),
-        )
-    except (SnapshotError, OSError):  # what was changed is kept all the same
-        return []
+    limits: _Map = {
+        "keep": options["keep_snapshots"],
+        "max_age_days": options["keep_days"],
+        "max_bytes": options["keep_bytes"],
+        "protect": [change],
+        "now": seconds_now(),
+    }
+    result: _Map = {"pruned": [], "pruned_set_aside": []}
+    with contextlib.suppress(SnapshotError, OSError):  # what was changed is kept all the same
+        result["pruned"] = prune(prefix, **limits)
+        result["pruned_set_aside"] = prune_set_aside(prefix, **limits)
+    return result
 
 
-__all__ = ("concluded", "pruned", "recovered_first", "run_work", "write_down")
+__all__ = ("concluded", "earlier_run", "pruned", "recovered_first", "run_work", "run_worker", "write_down")

@@ -93,11 +93,11 @@ def empty(prefix: str, folder: int, change: str, *, owned: t.Set[str], moves_cac
         if moves_cache and PACKAGE_CACHE in stays:
             stays.remove(PACKAGE_CACHE)
             _move_between(PACKAGE_CACHE, top, folder, (KEPT, change))
-        aside = _open_below(folder, (REPLACED, change))
+        aside = _Later(folder, (REPLACED, change))
         try:
             moved = _clear(prefix, top, mender, frozenset(stays), owned, aside)
         finally:
-            close(aside)
+            aside.close()
         _write_empty_history(top)
         sync_file_system(top)
         mark = {"change": change, "stays": stays}
@@ -109,7 +109,7 @@ def empty(prefix: str, folder: int, change: str, *, owned: t.Set[str], moves_cac
 
 
 def _clear(
-    prefix: str, top: int, mender: Mender, stays: t.FrozenSet[str], owned: t.Set[str], aside: int
+    prefix: str, top: int, mender: Mender, stays: t.FrozenSet[str], owned: t.Set[str], aside: _Later
 ) -> t.List[str]:
     unseen: Unseen = []
     folders: t.List[str] = []
@@ -124,7 +124,7 @@ def _clear(
             if path in owned or _is_made_again(visit.path, name):
                 mender.remove(visit.path, name)
             else:
-                mender.set_aside(visit.path, name, aside)
+                mender.set_aside(visit.path, name, aside.descriptor)
                 moved.append(path)
     if unseen:
         raise OSError(None, "%s: %s" % unseen[0])
@@ -175,11 +175,12 @@ def was_emptied(folder: int, change: str) -> bool:
     return _mark(folder).get("change") == change
 
 
-def undo_emptying(prefix: str, folder: int, change: str) -> t.List[str]:
+def undo_emptying(prefix: str, folder: int, change: str, *, brought: t.Iterable[str] = ()) -> t.List[str]:
     """Take away what was put into the emptied prefix, so that it can be restored; good to be repeated.
 
     What was moved to C(replaced) is left there: the snapshot holds it too.
 
+    :param brought: paths below it that the new base may have brought, beside those that its records tell.
     :returns: where that lies now which is of no package: somebody may have put it there meanwhile.
     """
     top = open_folder(prefix)
@@ -187,16 +188,7 @@ def undo_emptying(prefix: str, folder: int, change: str) -> t.List[str]:
     try:
         mark = _mark(folder)
         if mark.get("change") == change:
-            stays = {*mark["stays"], STATE, "envs", META}
-            packages = _tops_of_records(top) | _OF_PACKAGES | _OF_INSTALLERS | OUTSIDE
-            for name in names_in(top):
-                if name in stays:
-                    continue
-                if name in packages:
-                    remove_tree(top, name)
-                else:
-                    _move_between(name, top, folder, (SET_ASIDE, change))
-                    aside.append("/".join((prefix, STATE, SET_ASIDE, change, name)))
+            aside = _take_out(prefix, top, folder, mark, {*brought, *_files_of_records(top)})
             _clear_meta(top)
             if "envs" not in mark["stays"]:
                 mender = Mender(top, top)
@@ -207,25 +199,47 @@ def undo_emptying(prefix: str, folder: int, change: str) -> t.List[str]:
                 remove_file(folder, ORIGIN)
             remove_file(folder, MARK)
         _take_back_cache(top, folder, change)
-        return aside
+        return ["/".join((prefix, STATE, SET_ASIDE, change, path)) for path in aside]
     finally:
         close(top)
 
 
-def _tops_of_records(top: int) -> t.FrozenSet[str]:
-    """The names at the top of a prefix in which packages have files, by the records that are there."""
+def _take_out(prefix: str, top: int, folder: int, mark: t.Dict[str, t.Any], brought: t.Set[str]) -> t.List[str]:
+    """Remove what the new base has brought, and set aside all other things; conda-meta is left."""
+    stays = {*mark["stays"], STATE, "envs", META}
+    packages = {path.partition("/")[0] for path in brought} | _OF_PACKAGES
+    aside: t.List[str] = []
+    parts = (SET_ASIDE, str(mark["change"]))
+    for name in names_in(top):
+        if name in stays:
+            continue
+        if name in _OF_INSTALLERS or name in OUTSIDE:
+            remove_tree(top, name)
+        elif name not in packages:
+            _move_between(name, top, folder, parts)
+            aside.append(name)
+    mender, place = Mender(top, top), _Later(folder, parts)
+    try:
+        aside += _clear(prefix, top, mender, frozenset(stays), brought, place)
+    finally:
+        mender.close()
+        place.close()
+    return aside
+
+
+def _files_of_records(top: int) -> t.Set[str]:
+    """The paths of which the records that are there tell."""
     found: t.Set[str] = set()
     if META not in names_in(top):
-        return frozenset()
+        return found
     meta = open_folder(META, at=top)
     try:
         for name in filter(is_record_file, names_in(meta)):
             with contextlib.suppress(OSError):
-                files = files_of_record(read_file(meta, name, limit=_MAX_RECORD))
-                found.update(path.partition("/")[0] for path in files)
+                found.update(files_of_record(read_file(meta, name, limit=_MAX_RECORD)))
     finally:
         close(meta)
-    return frozenset(found)
+    return found
 
 
 def _clear_meta(top: int) -> None:
@@ -315,6 +329,23 @@ def _open_below(folder: int, parts: t.Sequence[str]) -> int:
         above, descriptor = descriptor, private_folder(part, at=descriptor)
         close(above)
     return descriptor
+
+
+class _Later:
+    """A directory of our own some levels down, which is made when it is needed."""
+
+    def __init__(self, folder: int, parts: t.Sequence[str]) -> None:
+        self._folder, self._parts, self._descriptor = folder, parts, -1
+
+    @property
+    def descriptor(self) -> int:
+        if self._descriptor < 0:
+            self._descriptor = _open_below(self._folder, self._parts)
+        return self._descriptor
+
+    def close(self) -> None:
+        if self._descriptor >= 0:
+            close(self._descriptor)
 
 
 def _move_between(name: str, source: int, folder: int, parts: t.Sequence[str]) -> None:

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What no option may be, whatever module it is of; and the errors that are nobody's fault, in one sentence."""
+"""The options that modules share, what no option may be, and the errors that are nobody's fault, in one sentence."""
 
 from __future__ import annotations
 
@@ -15,7 +15,24 @@ import typing as t
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import Refused
 from ansible_collections.labfleet.conda.plugins.module_utils._change._told import one_line
 
-_PATHS = ("prefix", "environment", "ledger")
+# The argument specs of the doc fragment _change.
+CHANGE_OPTIONS: t.Dict[str, t.Dict[str, t.Any]] = {
+    "override_frozen": {"type": "bool", "default": False},
+    "trusted_writers": {"type": "list", "elements": "str", "default": []},
+    "busy": {"type": "str", "choices": ["wait", "skip", "fail", "ignore"], "default": "wait"},
+    "busy_seconds": {"type": "float", "default": 600},
+    "lock_seconds": {"type": "float", "default": 600},
+    "verify_commands": {"type": "list", "elements": "str", "default": []},
+    "keep_snapshots": {"type": "int", "default": 5},
+    "keep_days": {"type": "int"},
+    "keep_bytes": {"type": "int"},
+    "masked": {"type": "list", "elements": "str", "default": [], "no_log": True},
+}
+RECORD_OPTIONS: t.Dict[str, t.Dict[str, t.Any]] = {
+    "ledger": {"type": "path"},
+    "run_id": {"type": "str"},
+}
+_PATHS = ("prefix", "environment", "path", "to", "ledger")
 # What can befall any code that reads files: it is told, not shown as a traceback.
 UNFORESEEN = (OSError, MemoryError, UnicodeError, RecursionError)
 
@@ -52,4 +69,4 @@ def stopped(what: str, error: BaseException) -> str:
     return text % (one_line(what), kind, one_line(reason), where)
 
 
-__all__ = ("UNFORESEEN", "refuse_options", "stopped")
+__all__ = ("CHANGE_OPTIONS", "RECORD_OPTIONS", "UNFORESEEN", "refuse_options", "stopped")

@@ -12,12 +12,13 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._answer import found_packages
-from ansible_collections.labfleet.conda.plugins.module_utils._change._conclude import concluded, pruned, run_work
-from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import Failed, Refused
-from ansible_collections.labfleet.conda.plugins.module_utils._change._journal import (
-    DONE,
-    read_journal,
+from ansible_collections.labfleet.conda.plugins.module_utils._change._conclude import (
+    concluded,
+    earlier_run,
+    pruned,
+    run_work,
 )
+from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import Failed, Refused
 from ansible_collections.labfleet.conda.plugins.module_utils._change._package import Package
 from ansible_collections.labfleet.conda.plugins.module_utils._change._package_changes import diff_texts, package_changes
 from ansible_collections.labfleet.conda.plugins.module_utils._change._place import (
@@ -34,7 +35,6 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._tool impor
 from ansible_collections.labfleet.conda.plugins.module_utils._change._transaction import (
     COMMITTED,
     NOT_RESTORED,
-    recover_all,
     transact,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._update_change import plain_change
@@ -98,7 +98,7 @@ def update_program(micromamba: Micromamba, options: t.Mapping[str, t.Any], *, ch
     refuse_unless_ours(place, trusted=options["trusted_writers"])
     work = _Work(micromamba.root_prefix, options, wanted, check, note)
     what = "plans an update" if check else "updates micromamba"
-    answer = run_work(place, work, what=what, lock_seconds=options["lock_seconds"])
+    answer = run_work(place, work, options, what=what, check=check)
     return concluded(place, options, answer, result, action="update", check=check)
 
 
@@ -120,15 +120,9 @@ class _Work:
         program = session.place.subject
         store = ProgramStore(session.prefix, session.folder, program.rpartition("/")[2])
         result: _Map = {}
-        if self._check:
-            journal = read_journal(session.folder, session.prefix)
-            if journal is not None and journal.phase != DONE:
-                text = "An interrupted change of %s is to be undone first; a run without check mode does so."
-                return {"changed": True, "message": text % program}
-        else:
-            session.records += recover_all(store, note=self._note)
-            for record in session.records[-1:]:
-                result.update(recovered=record.get("message") or record["outcome"], changed=True)
+        result.update(earlier_run(session, store=store, check=self._check, note=self._note))
+        if "message" in result:
+            return result
         driver = self._driver(session, program)
         versions = {_NAME: driver.tool.version}
         result.update(before=versions, after=versions)
@@ -217,7 +211,7 @@ class _Work:
         changes = change.changes()
         result.update(changed=True, after={_NAME: target.version}, packages=[plain_change(item) for item in changes])
         result["diff"] = diff_texts(changes, session.place.subject)
-        result["pruned"] = pruned(session.prefix, given, name)
+        result.update(pruned(session.prefix, given, name))
         return result
 
 

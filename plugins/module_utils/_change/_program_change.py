@@ -29,8 +29,10 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._store impo
     SnapshotError,
     description,
     load_all,
+    next_number,
     open_state,
 )
+from ansible_collections.labfleet.conda.plugins.module_utils._change._store import remove as remove_snapshots
 from ansible_collections.labfleet.conda.plugins.module_utils._change._tool import CommandRefused, Options, told_version
 from ansible_collections.labfleet.conda.plugins.module_utils._change._transaction import Change, Store
 from ansible_collections.labfleet.conda.plugins.module_utils._change._update_change import plain_change
@@ -89,6 +91,7 @@ class ProgramStore(Store):
                 bytes=kept.size,
                 complete=True,
                 manifest_sum=kept.sha256,
+                number=next_number(self.prefix),
             )
             sync_file_system(top)
             write_durably(folder, DESCRIPTION, description(taken))
@@ -123,9 +126,10 @@ class ProgramStore(Store):
         self.settle()
         return {"changed": int(now != kept), "set_aside": [], "problems": [], "caches": []}
 
-    def drop_unfinished(self) -> None:
+    def drop(self, snapshot: str) -> None:
         try:
             clear_incomplete(self.prefix)
+            remove_snapshots(self.prefix, [item.id for item in load_all(self.prefix) if item.id == snapshot])
         except SnapshotError as error:
             raise Failed(str(error)) from error
 

@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Decides which snapshots of a prefix have had their day, and removes them."""
+"""Decides which snapshots of a prefix, and which files set aside, have had their day, and removes them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,20 @@ import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._store import (
     FILES,
+    SET_ASIDE,
     SNAPSHOTS,
+    STATE,
     Snapshot,
     load_all,
     open_state,
     remove,
 )
-from ansible_collections.labfleet.conda.plugins.module_utils._system._durable import close
-from ansible_collections.labfleet.conda.plugins.module_utils._system._measure_links import Links, links_below
+from ansible_collections.labfleet.conda.plugins.module_utils._system._durable import close, names_in, remove_tree
+from ansible_collections.labfleet.conda.plugins.module_utils._system._measure_links import (
+    Links,
+    last_change,
+    links_below,
+)
 from ansible_collections.labfleet.conda.plugins.module_utils._system._walk import open_folder
 
 _DAY = 86400.0
@@ -53,6 +59,56 @@ def prune(
         doomed |= too_large([(item.id, measure(prefix, item)) for item in rest if item.complete], max_bytes)
     wanted = [item.id for item in snapshots if item.id in doomed and item.id not in protect]
     return wanted if dry else remove(prefix, wanted)
+
+
+def prune_set_aside(
+    prefix: str,
+    *,
+    keep: int,
+    max_age_days: t.Optional[float] = None,
+    max_bytes: t.Optional[int] = None,
+    protect: t.Container[str] = (),
+    now: float,
+    dry: bool = False,
+) -> t.List[str]:
+    """Remove files that restores have set aside, by the same limits; see prune().
+
+    :param protect: the changes whose files stay in any case.
+    :returns: the directories, oldest first by when something was last put there.
+    """
+    try:
+        folder = open_state(prefix, SET_ASIDE, make=False)
+    except FileNotFoundError:
+        return []
+    try:
+        found = sorted(_ages(folder))
+        doomed = {name for _time, name, _size in found[: max(0, len(found) - keep)]}
+        total = 0
+        for time, name, size in reversed(found):
+            total += size if name not in doomed else 0
+            if max_age_days is not None and now - time > max_age_days * _DAY:
+                doomed.add(name)
+            if max_bytes is not None and total > max_bytes:
+                doomed.add(name)
+        gone = [name for _time, name, _size in found if name in doomed and name not in protect]
+        for name in () if dry else gone:
+            remove_tree(folder, name)
+        return ["/".join((prefix, STATE, SET_ASIDE, name)) for name in gone]
+    finally:
+        close(folder)
+
+
+def _ages(folder: int) -> t.Iterator[t.Tuple[float, str, int]]:
+    """When something was last put there, name and bytes of each directory in the one for files set aside."""
+    for name in names_in(folder):
+        try:
+            inside = open_folder(name, at=folder)
+        except OSError:
+            continue
+        try:
+            yield last_change(inside), name, sum(size for _names, _all, size in links_below(inside).values())
+        finally:
+            close(inside)
 
 
 def too_many(snapshots: t.Sequence[Snapshot], *, keep: int, max_age_days: t.Optional[float], now: float) -> t.Set[str]:
@@ -118,4 +174,4 @@ def own_bytes(links: Links) -> int:
     return sum(size for number, in_all, size in links.values() if in_all <= number)
 
 
-__all__ = ("created", "measure", "own_bytes", "prune", "too_large", "too_many")
+__all__ = ("created", "measure", "own_bytes", "prune", "prune_set_aside", "too_large", "too_many")

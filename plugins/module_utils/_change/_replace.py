@@ -13,7 +13,12 @@ import json
 import re
 import typing as t
 
-from ansible_collections.labfleet.conda.plugins.module_utils._change._conclude import concluded, pruned, run_work
+from ansible_collections.labfleet.conda.plugins.module_utils._change._conclude import (
+    concluded,
+    earlier_run,
+    pruned,
+    run_work,
+)
 from ansible_collections.labfleet.conda.plugins.module_utils._change._emptying import (
     ORIGIN,
     settle_emptying,
@@ -21,10 +26,6 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._emptying i
     what_stays,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import ChangeError, Failed, Refused
-from ansible_collections.labfleet.conda.plugins.module_utils._change._journal import (
-    DONE,
-    read_journal,
-)
 from ansible_collections.labfleet.conda.plugins.module_utils._change._keep import CONFIGURATION
 from ansible_collections.labfleet.conda.plugins.module_utils._change._options import refuse_options
 from ansible_collections.labfleet.conda.plugins.module_utils._change._package_changes import diff_texts
@@ -49,7 +50,6 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._store impo
 from ansible_collections.labfleet.conda.plugins.module_utils._change._transaction import (
     COMMITTED,
     NOT_RESTORED,
-    recover_all,
     transact,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._update_change import plain_change
@@ -102,7 +102,7 @@ def replace(options: t.Mapping[str, t.Any], *, check: bool, note: _Note) -> _Map
     if deferred is not None:
         return dict(result, **deferred)
     what = "plans a replacement" if check else "replaces the base"
-    answer = run_work(place, _Work(options, check, note), what=what, lock_seconds=options["lock_seconds"])
+    answer = run_work(place, _Work(options, check, note), options, what=what, check=check)
     return concluded(place, options, answer, result, action="replace", check=check)
 
 
@@ -148,15 +148,9 @@ class _Work:
 
     def __call__(self, session: Session) -> _Map:
         result: _Map = {}
-        if self._check:
-            journal = read_journal(session.folder, session.prefix)
-            if journal is not None and journal.phase != DONE:
-                text = "An interrupted change of %s is to be undone first; a run without check mode does so."
-                return {"changed": True, "message": text % session.prefix}
-        else:
-            session.records += recover_all(session.store, note=self._note)
-            for record in session.records[-1:]:
-                result.update(recovered=record.get("message") or record["outcome"], changed=True)
+        result.update(earlier_run(session, check=self._check, note=self._note))
+        if "message" in result:
+            return result
         session.look_again(broken=True)
         if is_done(session.place, self._options):
             return dict(result, after=_versions(session.place))
@@ -240,7 +234,7 @@ class _Work:
         result["set_aside"] = {"count": len(change.moved), "files": change.moved[:_MAX_NAMED]}
         if change.moved:
             result["set_aside"]["directory"] = "%s/%s/replaced/%s" % (session.prefix, STATE, name)
-        result["pruned"] = pruned(session.prefix, given, name)
+        result.update(pruned(session.prefix, given, name))
         return result
 
 

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._child_environment import child_environment
@@ -32,6 +33,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._store impo
     SnapshotError,
     load_all,
     open_state,
+    remove,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._tool import Tool
 from ansible_collections.labfleet.conda.plugins.module_utils._change._transaction import Store
@@ -43,14 +45,18 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._durable im
     private_folder,
     remove_tree,
     sync_file_system,
+    temporary_folder,
 )
+from ansible_collections.labfleet.conda.plugins.module_utils._system._files import names_below
 from ansible_collections.labfleet.conda.plugins.module_utils._system._lock import Locked, PrefixLock
 from ansible_collections.labfleet.conda.plugins.module_utils._system._processes import own_variables
 from ansible_collections.labfleet.conda.plugins.module_utils._system._run import Interrupts, Runner, Supervised
 
-_HOME = "home"
+HOME = "home"
 # What conda_snapshot does: between the snapshot and its restore, others have worked in the prefix.
 RESTORE_ACTION = "restore"
+# What conda_env does where nothing was before: there is no snapshot to go back to.
+CREATE_ACTION = "create"
 
 
 class PrefixStore(Store):
@@ -76,15 +82,19 @@ class PrefixStore(Store):
         return {"id": taken.id, "files": taken.counts.get("files", 0), "bytes": taken.bytes}
 
     def restore(self, snapshot: str, journal: Journal) -> t.Dict[str, t.Any]:
+        if journal.record.get("action") == CREATE_ACTION:
+            text = "%s was being created when its run was cut off, and is not whole: run that task of conda_env again."
+            raise Failed(text % self.prefix)
         try:
             found = next(item for item in load_all(self.prefix) if item.id == snapshot and item.complete)
             if was_emptied(self.folder, journal.change):
                 # What was put there goes only when the snapshot can be read.
                 restore(self.prefix, found, dry=True)
-            aside = undo_emptying(self.prefix, self.folder, journal.change)
-            environment = read_packages_or_none(self.prefix)
-            python = environment.record("python") if environment else None
-            planned = brought_by(journal.caches, journal.packages, site_packages(python) if python else None)
+                emptied = self._brought(journal, by_installer=True)
+            else:
+                emptied = set()
+            aside = undo_emptying(self.prefix, self.folder, journal.change, brought=emptied)
+            planned = self._brought(journal)
             planned.update("conda-meta/%s.json" % name for name in journal.packages)
             late = journal.record.get("action") == RESTORE_ACTION
             done = restore(self.prefix, found, planned=planned, late=late)
@@ -99,9 +109,19 @@ class PrefixStore(Store):
             forget_emptying(self.folder, journal.change)
         return {"changed": done.changed, "set_aside": [*aside, *done.set_aside], "problems": problems, "caches": broken}
 
-    def drop_unfinished(self) -> None:
+    def _brought(self, journal: Journal, *, by_installer: bool = False) -> t.Set[str]:
+        """The paths that the packages of a change bring, by the caches; by_installer takes all that the cache holds."""
+        environment = read_packages_or_none(self.prefix)
+        python = environment.record("python") if environment else None
+        cache = self.prefix + "/pkgs"
+        packages = [*journal.packages, *(names_below(cache) if by_installer else ())]
+        caches = {*journal.caches, cache} if by_installer else journal.caches
+        return brought_by(caches, packages, site_packages(python) if python else None)
+
+    def drop(self, snapshot: str) -> None:
         try:
             clear_incomplete(self.prefix)
+            remove(self.prefix, [item.id for item in load_all(self.prefix) if item.id == snapshot])
         except SnapshotError as error:
             raise Failed(str(error)) from error
 
@@ -120,17 +140,21 @@ def read_packages_or_none(prefix: str) -> t.Any:
 class Session:
     """The lock, the home and the runner of one piece of work.
 
-    :param prefix: the real path of the prefix.
+    :param folder: the open directory of our own; -1 where there is none, as in check mode.
+    :param home: an empty directory for programs that must not see their owner's.
     :param interrupts: the signals to this process.
     """
 
-    def __init__(self, place: Place, folder: int, lock: PrefixLock, interrupts: Interrupts) -> None:
+    def __init__(
+        self, place: Place, folder: int, home: str, lock: t.Optional[PrefixLock], interrupts: Interrupts
+    ) -> None:
         self.place = place
         self.prefix = place.prefix
         self.folder = folder
+        self.home = home
         self.interrupts = interrupts
         self.store = PrefixStore(place.prefix, folder)
-        self.runner: Runner = Supervised(interrupts, inherit=[lock.descriptor])
+        self.runner: Runner = Supervised(interrupts, inherit=[lock.descriptor] if lock else [])
         self.records: t.List[t.Dict[str, t.Any]] = []
 
     def environment(self, *, own_home: bool = False) -> t.Dict[str, str]:
@@ -138,13 +162,12 @@ class Session:
 
         :param own_home: give it an empty home, even where the owner has one.
         """
-        home = "%s/%s/%s" % (self.prefix, STATE, _HOME)
         as_root = self.place.uid == 0
         is_own = own_home or as_root or self.place.home is None
         variables = own_variables()
         variables.update(USER=self.place.owner, LOGNAME=self.place.owner)
-        their_home = home if is_own else str(self.place.home)
-        return child_environment(variables, home=their_home, cache=home, as_root=as_root)
+        their_home = self.home if is_own else str(self.place.home)
+        return child_environment(variables, home=their_home, cache=self.home, as_root=as_root)
 
     def driver(self) -> Driver:
         """Asks the tool of the installation that is there now."""
@@ -152,7 +175,9 @@ class Session:
 
     def look_again(self, *, broken: bool = False) -> None:
         """Read the prefix anew: under the lock, or after a recovery, it can be another."""
-        self.place = look_at(self.place.base, None if self.place.is_base else self.prefix, broken=broken)
+        self.place = look_at(
+            self.place.named or self.place.base, None if self.place.is_base else self.prefix, broken=broken
+        )
 
 
 def tool_of(place: Place) -> Tool:
@@ -169,26 +194,23 @@ def tool_of(place: Place) -> Tool:
 
 
 def with_session(
-    place: Place, work: t.Callable[[Session], t.Dict[str, t.Any]], *, what: str, lock_seconds: float
+    place: Place,
+    work: t.Callable[[Session], t.Dict[str, t.Any]],
+    *,
+    what: str,
+    lock_seconds: float,
+    check: bool = False,
 ) -> t.Dict[str, t.Any]:
     """Do a piece of work under the lock of a prefix, as the owner, who this process is.
 
+    :param check: leave no trace in the prefix: where nothing of ours is there, nobody else is at work.
     :returns: C(result), C(records) for the ledger, and C(error), None where all went well.
     """
     records: t.List[t.Dict[str, t.Any]] = []
-    folder = -1
     try:
-        folder = open_state(place.prefix)
-        path = "%s/%s" % (place.prefix, STATE)
-        with Interrupts() as interrupts, PrefixLock(folder, path, what=what, wait_seconds=lock_seconds) as lock:
-            session = Session(place, folder, lock, interrupts)
+        with _session(place, what, lock_seconds, check) as session:
             records = session.records
-            remove_tree(folder, _HOME)
-            close(private_folder(_HOME, at=folder))
-            try:
-                return {"result": work(session), "records": records, "error": None}
-            finally:
-                remove_tree(folder, _HOME)
+            return {"result": work(session), "records": records, "error": None}
     except ChangeError as error:
         kind = "refused" if isinstance(error, Refused) else "failed"
         return {"result": error.result, "records": records, "error": {"kind": kind, "message": str(error)}}
@@ -201,9 +223,33 @@ def with_session(
             " (%s)" % error.filename if error.filename else "",
         )
         return {"result": {}, "records": records, "error": {"kind": "failed", "message": text}}
-    finally:
+
+
+@contextlib.contextmanager
+def _session(place: Place, what: str, lock_seconds: float, check: bool) -> t.Iterator[Session]:
+    with contextlib.ExitStack() as stack:
+        folder, lock = _state_of(place.prefix, make=not check), None
+        interrupts = stack.enter_context(Interrupts())
         if folder >= 0:
-            close(folder)
+            stack.callback(close, folder)
+            path = "%s/%s" % (place.prefix, STATE)
+            lock = stack.enter_context(PrefixLock(folder, path, what=what, wait_seconds=lock_seconds))
+        if check:
+            home = stack.enter_context(temporary_folder())
+        else:
+            home = "%s/%s/%s" % (place.prefix, STATE, HOME)
+            remove_tree(folder, HOME)
+            close(private_folder(HOME, at=folder))
+            stack.callback(remove_tree, folder, HOME)
+        yield Session(place, folder, home, lock, interrupts)
+
+
+def _state_of(prefix: str, *, make: bool) -> int:
+    """The open directory of our own in a prefix; -1 where there is none, and none is to be made."""
+    try:
+        return open_state(prefix, make=make)
+    except FileNotFoundError:
+        return -1
 
 
 def forget(prefix: str, changes: t.Container[t.Optional[str]]) -> None:
@@ -224,6 +270,8 @@ def identifier() -> str:
 
 
 __all__ = (
+    "CREATE_ACTION",
+    "HOME",
     "PrefixStore",
     "RESTORE_ACTION",
     "Session",

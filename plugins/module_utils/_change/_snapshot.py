@@ -41,6 +41,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._store impo
     check_id,
     description,
     load_all,
+    next_number,
     open_state,
     remove,
 )
@@ -56,6 +57,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._durable im
 from ansible_collections.labfleet.conda.plugins.module_utils._system._walk import (
     Unseen,
     Visit,
+    keeps_inodes,
     mounts_below,
     open_folder,
     walk,
@@ -97,7 +99,7 @@ def take(
         top = open_folder(prefix)
         folder = open_state(prefix, SNAPSHOTS, check_id(snapshot_id))
         files = private_folder(FILES, at=folder)
-        keeper = Keeper(files, limit=MAX_COPY)
+        keeper = Keeper(files, limit=MAX_COPY, keeps_inodes=keeps_inodes(prefix))
         unseen: Unseen = []
         folders, names, manifest_sum = _write_manifest(prefix, top, folder, keeper, owned, unseen)
         _write_lists(folder, environment)
@@ -106,6 +108,7 @@ def take(
             environment,
             keeper,
         )._replace(missing=[*unseen, *keeper.troubles], packages=distributions(names), manifest_sum=manifest_sum)
+        snapshot = snapshot._replace(number=next_number(prefix))
         snapshot.counts.update(directories=folders, packages=len(snapshot.packages))
         sync_file_system(top)
         write_durably(folder, DESCRIPTION, description(snapshot))

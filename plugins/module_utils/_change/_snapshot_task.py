@@ -28,7 +28,12 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._packages i
     owned_paths,
     read_packages,
 )
-from ansible_collections.labfleet.conda.plugins.module_utils._change._prune import measure, own_bytes, prune
+from ansible_collections.labfleet.conda.plugins.module_utils._change._prune import (
+    measure,
+    own_bytes,
+    prune,
+    prune_set_aside,
+)
 from ansible_collections.labfleet.conda.plugins.module_utils._change._restore import Restored, restore
 from ansible_collections.labfleet.conda.plugins.module_utils._change._restore_record import restore_record
 from ansible_collections.labfleet.conda.plugins.module_utils._change._session import RESTORE_ACTION, PrefixStore
@@ -42,7 +47,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._store impo
     open_state,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._told import one_line, told_record
-from ansible_collections.labfleet.conda.plugins.module_utils._change._transaction import recover_all
+from ansible_collections.labfleet.conda.plugins.module_utils._change._transaction import recover_all, recovery
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import Environment
 from ansible_collections.labfleet.conda.plugins.module_utils._system._durable import close
 from ansible_collections.labfleet.conda.plugins.module_utils._system._lock import (
@@ -57,6 +62,8 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._worker imp
 BEFORE_RESTORE = "before the restore of "
 _OUTSIDE = ("envs", "pkgs")
 _SHOWN = 5
+# What a snapshot or a restore may take, even on the slowest disk.
+_WORK_SECONDS = 4 * 3600.0
 Result = t.Dict[str, t.Any]
 
 
@@ -94,7 +101,7 @@ def run_task(task: Task) -> Result:
     except (NoEnvironment, Refused) as error:
         raise SnapshotError(str(error)) from error
     task = task._replace(prefix=owner.prefix)
-    answer = _as_owner(owner, lambda: _answer(task))
+    answer = _as_owner(owner, lambda: _answer(task), seconds=task.lock_seconds + _WORK_SECONDS)
     if "error" in answer:
         raise SnapshotError(one_line(answer["error"]))
     answer["prefix"] = owner.prefix
@@ -109,11 +116,11 @@ def run_task(task: Task) -> Result:
     return answer
 
 
-def _as_owner(owner: Owner, function: t.Callable[[], Result]) -> Result:
+def _as_owner(owner: Owner, function: t.Callable[[], Result], *, seconds: float) -> Result:
     if own_uid() == owner.uid:
         return function()
     try:
-        return t.cast(Result, run_as(owner.uid, owner.gid, owner.name, function))
+        return t.cast(Result, run_as(owner.uid, owner.gid, owner.name, function, seconds=seconds))
     except (WorkerDied, OSError) as error:
         raise SnapshotError("The work on %s as its owner was cut off: %s" % (owner.prefix, error)) from error
 
@@ -135,8 +142,7 @@ def _answer(task: Task) -> Result:
             ):
                 records = recover_all(PrefixStore(task.prefix, folder), note=lambda text: None)
                 result = _ACTIONS[task.state](task, folder)
-                for record in records[-1:]:
-                    result.update(recovered=record.get("message") or record["outcome"], changed=True)
+                result.update(recovery(records))
                 result["records"] = _records_with(task, folder, records, result)
                 return result
         finally:
@@ -173,7 +179,8 @@ def _taken(task: Task, environment: Environment, reason: str) -> Snapshot:
 def _prune(task: Task, _folder: int) -> Result:
     limits = {"keep": task.keep, "max_age_days": task.max_age_days, "max_bytes": task.max_size}
     removed = prune(task.prefix, now=task.now, dry=task.check, **limits)  # type: ignore[arg-type]
-    return _result(task, changed=bool(removed), removed=removed)
+    aside = prune_set_aside(task.prefix, now=task.now, dry=task.check, **limits)  # type: ignore[arg-type]
+    return dict(_result(task, changed=bool(removed or aside), removed=removed), removed_set_aside=aside)
 
 
 def _restore(task: Task, folder: int) -> Result:

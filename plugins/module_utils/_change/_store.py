@@ -47,6 +47,7 @@ class Snapshot(t.NamedTuple):
     :param missing: path and reason of what is not in it.
     :param complete: whether it can be restored; one that is not has no more than an id.
     :param manifest_sum: the SHA-256 sum of its manifest.
+    :param number: counts the snapshots of a prefix, whatever the clock of the host does.
     """
 
     id: str
@@ -59,6 +60,7 @@ class Snapshot(t.NamedTuple):
     missing: t.Sequence[t.Sequence[str]] = ()
     complete: bool = False
     manifest_sum: str = ""
+    number: int = 0
 
 
 def check_id(snapshot_id: str) -> str:
@@ -124,15 +126,21 @@ def _is_sound(snapshot: Snapshot) -> bool:
 
 
 def load_all(prefix: str) -> t.List[Snapshot]:
-    """The snapshots of a prefix, oldest first; those that are not complete too."""
+    """The snapshots of a prefix, in the order in which they were taken; those that are not complete come first."""
     try:
         folder = open_state(prefix, SNAPSHOTS, make=False)
     except FileNotFoundError:
         return []
     try:
-        return [_load(folder, name) for name in names_in(folder) if _ID.match(name)]
+        found = [_load(folder, name) for name in names_in(folder) if _ID.match(name)]
     finally:
         close(folder)
+    return sorted(found, key=lambda snapshot: (snapshot.number, snapshot.id))
+
+
+def next_number(prefix: str) -> int:
+    """The number of the snapshot that is taken next."""
+    return max([snapshot.number for snapshot in load_all(prefix)], default=0) + 1
 
 
 def _load(folder: int, snapshot_id: str) -> Snapshot:
@@ -184,6 +192,7 @@ __all__ = (
     "check_id",
     "description",
     "load_all",
+    "next_number",
     "open_state",
     "parse_description",
     "remove",

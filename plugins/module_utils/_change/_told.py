@@ -21,7 +21,9 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._transactio
 from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import on_one_line
 
 _Map = t.Dict[str, t.Any]
-_ACTIONS = ("update", "replace", "restore")
+_ACTIONS = (
+    "update", "replace", "restore", "package", "create", "change", "remove", "config", "clean", "move", "split",
+)  # fmt: skip
 _OUTCOMES = {COMMITTED: COMMITTED, ROLLED_BACK: ROLLED_BACK, RECOVERED: RECOVERED, "refused": "refused"}
 # What Ansible itself understands in a result.
 _RESERVED = frozenset("msg failed skipped exception invocation ansible_facts ansible_stats deprecations".split())
@@ -55,7 +57,10 @@ def told(answer: t.Any, subject: str, action: str) -> _Map:
 
 
 def told_record(record: t.Any, subject: str, action: str) -> _Map:
-    """A record for the ledger that speaks of the subject alone; C(again) marks one that may be written already."""
+    """A record for the ledger that speaks of the subject alone.
+
+    C(again) marks one that may be written already, C(change) names the journal that keeps it where no snapshot does.
+    """
     given: _Map = record if isinstance(record, dict) else {}
     snapshot, message = given.get("snapshot"), given.get("message")
     safe: _Map = {
@@ -72,6 +77,8 @@ def told_record(record: t.Any, subject: str, action: str) -> _Map:
         text = "%s What else was told of it is too large for a record."
         safe = {key: safe[key] for key in ("action", "prefix", "outcome", "message", "snapshot")}
         safe["message"] = (text % (safe["message"] or "")).strip()
+    if isinstance(given.get("change"), str) and _ID.match(given["change"]):
+        safe["change"] = given["change"]
     return dict(safe, again=True) if given.get("again") is True else safe
 
 

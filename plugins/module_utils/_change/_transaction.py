@@ -47,8 +47,8 @@ class Store(abc.ABC):
         """Bring the prefix back to a snapshot, durably, and tell about it; raises ChangeError."""
 
     @abc.abstractmethod
-    def drop_unfinished(self) -> None:
-        """Remove what an interrupted take() has left."""
+    def drop(self, snapshot: str) -> None:
+        """Remove a snapshot that nobody needs, and what an interrupted take() has left."""
 
     @abc.abstractmethod
     def settle(self) -> None:
@@ -107,6 +107,7 @@ def transact(
     *,
     note: t.Callable[[str], None],
     earlier: t.Sequence[t.Dict[str, t.Any]] = (),
+    taken: t.Optional[t.Dict[str, t.Any]] = None,
 ) -> Outcome:
     """Change a prefix, under its lock, which the caller holds; recover() has been called before.
 
@@ -114,18 +115,12 @@ def transact(
 
     :param identifier: of the change and its snapshot.
     :param earlier: the records that recover_all() has given, which are not written down yet.
+    :param taken: what take_first() has returned, where it was called.
     :raises ChangeError: nothing was changed, since the snapshot could not be taken.
     """
     record = dict(change.record(), snapshot=identifier)
     journal = Journal(identifier, SNAPSHOT, tuple(change.packages), tuple(change.caches), record, tuple(earlier))
-    write_journal(store.folder, journal)
-    note("takes a snapshot of %s" % store.prefix)
-    try:
-        snapshot = store.take(identifier, change.reason)
-    except ChangeError:
-        store.drop_unfinished()
-        _forget_attempt(store, journal)
-        raise
+    snapshot = take_first(store, journal, change.reason, note=note) if taken is None else taken
     write_journal(store.folder, journal._replace(phase=APPLY))
     note("changes %s" % store.prefix)
     why = _apply(change)
@@ -139,6 +134,27 @@ def transact(
         record = _conclude(store, journal._replace(record=record), COMMITTED, None)
         return Outcome(COMMITTED, None, snapshot, None, record)
     return _roll_back(store, journal, change, why, note)._replace(snapshot=snapshot)
+
+
+def take_first(store: Store, journal: Journal, reason: str, *, note: t.Callable[[str], None]) -> t.Dict[str, t.Any]:
+    """Take the snapshot of a change; it can be called before it is known what will change, see give_up().
+
+    :param journal: in its first step.
+    :raises ChangeError: it could not be taken.
+    """
+    write_journal(store.folder, journal)
+    note("takes a snapshot of %s" % store.prefix)
+    try:
+        return store.take(journal.change, reason)
+    except ChangeError:
+        give_up(store, journal)
+        raise
+
+
+def give_up(store: Store, journal: Journal) -> None:
+    """Let a change be of which nothing but its snapshot was begun."""
+    store.drop(journal.change)
+    _forget_attempt(store, journal)
 
 
 def recover(
@@ -158,8 +174,8 @@ def recover(
     if journal.phase == DONE:
         return journal.record
     if journal.phase == SNAPSHOT:
-        store.drop_unfinished()
-        text = "An interrupted run had taken no snapshot yet and changed nothing; what it left was removed."
+        store.drop(journal.change)
+        text = "An interrupted run had changed nothing yet; what it left was removed."
         return _conclude(store, journal, RECOVERED, text)
     note("undoes an interrupted change of %s" % store.prefix)
     write_journal(store.folder, journal._replace(phase=RESTORE))
@@ -188,6 +204,18 @@ def recover_all(
     record = recover(store, note=note, check=check)
     found = [dict(item, again=True) for item in journal.earlier]
     return [*found, dict(record or {}, again=True) if journal.phase == DONE else dict(record or {})]
+
+
+def recovery(records: t.Sequence[t.Dict[str, t.Any]]) -> t.Dict[str, t.Any]:
+    """What the result of a module says of the records of recover_all(); nothing where there are none."""
+    if not records:
+        return {}
+    outcome, message = records[-1].get("outcome"), records[-1].get("message")
+    text = message or outcome
+    if records[-1].get("again"):
+        text = "An earlier run had ended its change (%s), but was cut off before it could write that down.%s"
+        text %= (outcome, " %s" % (message,) if message else "")
+    return {"recovered": text, "changed": True}
 
 
 def _forget_attempt(store: Store, journal: Journal) -> None:
@@ -250,7 +278,10 @@ __all__ = (
     "RECOVERED",
     "ROLLED_BACK",
     "Store",
+    "give_up",
     "recover",
     "recover_all",
+    "take_first",
+    "recovery",
     "transact",
 )

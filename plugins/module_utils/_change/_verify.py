@@ -21,8 +21,10 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._answer imp
     solver_works,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import ChangeError
+from ansible_collections.labfleet.conda.plugins.module_utils._change._in_tool import CHECK_PACKAGE
 from ansible_collections.labfleet.conda.plugins.module_utils._change._tool import Command as Question
 from ansible_collections.labfleet.conda.plugins.module_utils._change._tool import CommandRefused, Tool, told_version
+from ansible_collections.labfleet.conda.plugins.module_utils._system._clock import random_token
 from ansible_collections.labfleet.conda.plugins.module_utils._system._files import is_there
 from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import mask_text
 from ansible_collections.labfleet.conda.plugins.module_utils._system._run import Command, Finished, NotStarted, Runner
@@ -48,6 +50,11 @@ class Driver:
         self.prefix = prefix or tool.prefix
         self._environment = dict(environment)
 
+    @property
+    def scratch(self) -> t.Optional[str]:
+        """A directory of our own, for as long as the work goes on."""
+        return self._environment.get("XDG_CACHE_HOME")
+
     def command(self, question: Question, *, seconds: float = _SECONDS, grace: float = 300.0) -> Command:
         """The program to start for a question."""
         environment = {**self._environment, **question.environment}
@@ -69,31 +76,70 @@ class Driver:
         return Command(("/bin/sh", "-c", line), environment, seconds=seconds, grace=30.0)
 
 
-def wrong_answers(driver: Driver, *, solver: t.Optional[str], lines: t.Sequence[str] = ()) -> t.List[str]:
+def wrong_answers(
+    driver: Driver,
+    *,
+    solver: t.Optional[str],
+    lines: t.Sequence[str] = (),
+    meanwhile: t.Callable[[], None] = lambda: None,
+) -> t.List[str]:
     """Ask the tool for its version, about itself, to load its solver and to solve without network, all at once.
 
     In an environment that is not its base prefix, only Python is started.
 
     :param solver: the solver in force, None where it is not known.
     :param lines: command lines of the operator, which must end with exit code 0.
+    :param meanwhile: is called when all was started.
     :returns: what is wrong, one sentence each.
     """
     questions = _questions(driver, solver)
-    commands = [driver.command(question) for question in questions]
-    commands += [driver.operators(line) for line in lines]
+    quick = _quick(driver, solver)
+    operators = [driver.operators(line) for line in lines]
     try:
-        finished = driver.runner.run_all(commands)
+        commands = [driver.command(question) for question in quick or questions]
+        finished = driver.runner.run_all([*commands, *operators], meanwhile=meanwhile)
+        told, operators_done = finished[: len(commands)], finished[len(commands) :]
+        if quick and _is_well(driver, *told):
+            questions = []
+        elif quick:  # what is wrong, one question after the other tells
+            told = driver.runner.run_all([driver.command(question) for question in questions])
     except NotStarted as error:
         return ["%s." % error]
     problems: t.List[str] = []
-    for question, done in zip(questions, finished):
+    for question, done in zip(questions, told):
         problem = _wrong(driver.tool, question, done)
         if problem:
             problems.append("%s: %s" % (" ".join(question.argv[:3]), problem))
-    for line, done in zip(lines, finished[len(questions) :]):
+    for line, done in zip(lines, operators_done):
         if done.code != 0 or done.timed_out:
             problems.append("The command %r of verify_commands %s." % (mask_text(line), _how_it_ended(done)))
     return problems
+
+
+def _quick(driver: Driver, solver: t.Optional[str]) -> t.List[Question]:
+    """Two questions whose answers tell as much as those of all, where the tool knows them.
+
+    What conda tells of itself has its version in it, and it is asked by its program, as for its version.
+    """
+    tool = driver.tool
+    if driver.scratch is None or driver.prefix != tool.prefix:
+        return []
+    try:
+        return [tool.info(), tool.check(solver, "%s/check-%s" % (driver.scratch, random_token()))]
+    except CommandRefused:
+        return []
+
+
+def _is_well(driver: Driver, info: Finished, solve: Finished) -> bool:
+    """Whether the answers to the quick questions are as they should be."""
+    tool = driver.tool
+    if info.timed_out or _wrong_info(tool, info) or solve.timed_out or solve.interrupted:
+        return False
+    if json.loads(info.stdout.decode("utf-8")).get("conda_version") != tool.version:
+        return False
+    answer = parse_answer(solve.stdout, solve.stderr, solve.code, tool=tool, what="solve")
+    found = [package.name for package in answer.actions.link]
+    return answer.success and (CHECK_PACKAGE in found or not tool.since("4.4"))
 
 
 def first_question(driver: Driver) -> t.Optional[Question]:
@@ -155,19 +201,34 @@ def left_behind(names: t.Iterable[str]) -> t.List[str]:
     return [name for name in names if name.endswith(_LEFT_SUFFIXES) or name.startswith(".condatmp")]
 
 
-def answer_of(driver: Driver, question: Question, *, seconds: float = _SECONDS) -> Answer:
+def answer_of(
+    driver: Driver,
+    question: Question,
+    *,
+    seconds: float = _SECONDS,
+    meanwhile: t.Callable[[], None] = lambda: None,
+) -> Answer:
     """Ask the tool one question, and read the answer.
 
+    :param meanwhile: is called when it was started.
     :raises ChangeError: it could not be started, or gave none in time.
     """
     try:
-        done = driver.runner.run(driver.command(question, seconds=seconds))
+        done = driver.runner.run_all([driver.command(question, seconds=seconds)], meanwhile=meanwhile)[0]
     except NotStarted as error:
         raise ChangeError("%s." % error) from error
+    return answered(driver, question, done, seconds)
+
+
+def answered(driver: Driver, question: Question, done: Finished, seconds: float) -> Answer:
+    """Read an answer.
+
+    :raises ChangeError: it was not given in time.
+    """
     if done.timed_out or done.interrupted:
         how = "gave no answer within %g s" % seconds if done.timed_out else "was ended, since this run was"
         raise ChangeError("%s %s." % (" ".join(question.argv[:2]), how))
     return driver.read(question, done)
 
 
-__all__ = ("Driver", "answer_of", "first_question", "left_behind", "wrong_answers")
+__all__ = ("Driver", "answer_of", "answered", "first_question", "left_behind", "wrong_answers")

@@ -18,6 +18,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._discover._installa
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._solver import solver_in_force
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._survey import Survey
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._condarc import (
+    MAX_CONDARC,
     CondarcFile,
     drop_ins,
     environment_settings,
@@ -29,7 +30,6 @@ from ansible_collections.labfleet.conda.plugins.module_utils._prefix._condarc_me
 from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable
 from ansible_collections.labfleet.conda.plugins.module_utils._system._processes import own_environment, own_uid
 
-MAX_CONDARC = 64 * 1024
 MAX_PATH = 4096
 _ASSIGNMENT = re.compile(r"^[ \t]*(?:export[ \t]+)?([A-Z_][A-Z0-9_]{0,63})=([^\r\n]*)$", re.MULTILINE)
 _NAMES_IN_HOME = (".condarc", ".conda", ".config", ".mambarc", ".mamba")

@@ -26,7 +26,6 @@ from ansible_collections.labfleet.conda.plugins.module_utils._discover._survey i
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import read_environment
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._records import RecordMemory
 from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import TimeIsUp, Unreadable
-from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import clean
 from ansible_collections.labfleet.conda.plugins.module_utils._system._report import Report
 from ansible_collections.labfleet.conda.plugins.module_utils._system._root import Root
 
@@ -50,16 +49,6 @@ class Options(t.NamedTuple):
 
 class ScanError(Exception):
     """The look could not begin; the text says what, where and why."""
-
-
-def scan(options: Options) -> t.Dict[str, t.Any]:
-    """Look at a root, and return what module conda_info documents as its result.
-
-    :raises ScanError: the options cannot be met, or this is no Linux or macOS.
-    """
-    look = Look(options)
-    look.run()
-    return clean(dict(look.as_dict(), **look.about()))
 
 
 def _check(options: Options) -> None:
@@ -86,11 +75,22 @@ class Look:
 
     :param options: what to look at.
     :param then: what else to do with all that was found, within the same time.
+    :param open_root: makes the root of the path in the options; see Root.
+    :param memory: the records that looks at other roots have read.
     :raises ScanError: the options cannot be met, or this is no Linux or macOS.
     """
 
-    def __init__(self, options: Options, *, then: t.Optional[t.Callable[[Look], None]] = None) -> None:
+    def __init__(
+        self,
+        options: Options,
+        *,
+        then: t.Optional[t.Callable[[Look], None]] = None,
+        open_root: t.Callable[..., Root] = Root,
+        memory: t.Optional[RecordMemory] = None,
+    ) -> None:
         _check(options)
+        self._open_root = open_root
+        self._memory = memory or RecordMemory(keep_files="files" in options.gather)
         self.report = Report()
         self.complete = True
         self._options = options
@@ -129,6 +129,10 @@ class Look:
         if hangs or self._error is not None:
             self._report_time()
 
+    def seconds_left(self) -> float:
+        """What is left of the time limit."""
+        return max(0.0, self._options.time_limit - (time.monotonic() - self._started))
+
     def about(self) -> t.Dict[str, t.Any]:
         """What a result tells of the look itself."""
         return {
@@ -157,7 +161,7 @@ class Look:
     def _steps(self) -> None:
         options, started = self._options, time.monotonic()
         try:
-            root = Root(options.root, exclude=options.exclude, one_file_system=options.one_file_system)
+            root = self._open_root(options.root, exclude=options.exclude, one_file_system=options.one_file_system)
         except Unreadable as error:
             message = "The root %s cannot be looked at: %s. Name an existing directory."
             raise ScanError(message % (error.path, error.reason)) from error
@@ -170,7 +174,7 @@ class Look:
             read=functools.partial(
                 read_environment,
                 with_details="records" in options.gather,
-                memory=RecordMemory(keep_files="files" in options.gather),
+                memory=self._memory,
             ),
         )
         configurations = Configurations(survey)
@@ -216,4 +220,4 @@ class Look:
         self.report.add(path, reason)
 
 
-__all__ = ("Look", "Options", "ScanError", "scan")
+__all__ = ("Look", "Options", "ScanError")

@@ -7,8 +7,7 @@
 
 """Finds every environment, program and package cache of a root, by following what names them.
 
-A work list is drained: places, start files, registries and processes name prefixes, prefixes name further
-ones (by the command that made them, by their envs directory), until nothing new is named.
+Places, start files, registries and processes name prefixes, prefixes name further ones, until nothing new is named.
 """
 
 from __future__ import annotations
@@ -42,6 +41,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._shares imp
 
 MAX_REGISTRY_LINES = 20000
 MAX_ENVIRONMENTS_OF_A_USER = 2000
+_TOO_MANY = "its owner has more than %d environments"
 _SHARE = "only a part was looked at: it holds or names too much for its share of the time"
 _Identity = t.Tuple[int, int]
 
@@ -123,7 +123,7 @@ class Survey:
                     self.drain()
             except ShareIsUp:
                 self._work.clear()
-                self.report.add(put_off[0][0], _SHARE)
+                self.report.add_unseen(put_off[0][0], _SHARE)
         self._is_last = False
 
     def with_share(self, path: str, look: t.Callable[[], None], what: str = "") -> None:
@@ -134,7 +134,7 @@ class Survey:
                 self.drain()
         except ShareIsUp:
             self._work.clear()
-            self.report.add(path, _SHARE)
+            self.report.add_unseen(path, _SHARE)
 
     def add(self, kind: str, path: str, found_by: str) -> None:
         """Put a path on the work list: a prefix, mamba_root, environments, cache, program or pixi_home."""
@@ -162,7 +162,7 @@ class Survey:
                 self.report.add_error(error)
             except (ValueError, RecursionError, OverflowError) as error:
                 # Whatever somebody has put there must not end the look at everything else.
-                self.report.add(path, "it made the reader fail (%s); please report this" % type(error).__name__)
+                self.report.add_unseen(path, "it made the reader fail (%s); please report this" % type(error).__name__)
 
     def identity(self, path: str) -> t.Optional[_Identity]:
         """The environment found at a path, whichever of its names that is."""
@@ -218,7 +218,7 @@ class Survey:
         if identity not in self.environments:
             owned = self._owned.get(status.st_uid, 0)
             if status.st_uid != 0 and owned >= MAX_ENVIRONMENTS_OF_A_USER:
-                self.report.add(prefix.path, "its owner has more than %d environments" % MAX_ENVIRONMENTS_OF_A_USER)
+                self.report.add_unseen(prefix.path, _TOO_MANY % MAX_ENVIRONMENTS_OF_A_USER)
                 return None
             try:
                 with self.shares.of(0 if self._is_last else status.st_uid):
@@ -357,7 +357,7 @@ class Survey:
         data = read_text(self.root, self.report, path)
         lines = os.fsdecode(data).splitlines()
         if len(lines) > MAX_REGISTRY_LINES:
-            self.report.add(path, "it has more than %d lines" % MAX_REGISTRY_LINES)
+            self.report.add_unseen(path, "it has more than %d lines" % MAX_REGISTRY_LINES)
         for line in lines[:MAX_REGISTRY_LINES]:
             line = os.path.normpath(line.strip()) if line.strip().startswith("/") else ""
             if line:

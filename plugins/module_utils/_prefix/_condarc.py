@@ -16,49 +16,10 @@ import os
 import re
 import typing as t
 
-from ansible_collections.labfleet.conda.plugins.module_utils._prefix._yaml import Node, YamlError, read_yaml
+from ansible_collections.labfleet.conda.plugins.module_utils._prefix._condarc_keys import ALIASES, SHAPES
+from ansible_collections.labfleet.conda.plugins.module_utils._spec._yaml import Node, YamlError, read_yaml
 
-_SHAPE_KEYS = {
-    # L: list of, M: map of; b: boolean, n: boolean or null, t: text, o: text or null, i: integer, f: float,
-    # e: one of a few words, s: boolean or path (ssl_verify), u: boolean or integer, ?: as the file has it.
-    "b": "add_anaconda_token add_pip_as_python_dependency allow_conda_downgrades allow_cycles allow_non_channel_urls "
-    "allow_softlinks always_copy always_softlink auto_activate auto_update_conda changeps1 clobber debug dev "
-    "download_only dry_run enable_private_envs envvars_force_uppercase extra_safety_checks force force_32bit "
-    "force_reinstall force_remove ignore_pinned json no_lock no_plugins non_admin_enabled notify_outdated_conda "
-    "offline override_channels_enabled prefix_data_interoperability protect_frozen_envs quiet register_envs "
-    "repodata_use_shards repodata_use_zst rollback_enabled separate_format_cache shortcuts solver_ignore_timestamps "
-    "trace unsatisfiable_hints use_index_cache use_local",
-    "n": "always_yes anaconda_upload report_errors show_channel_urls use_only_tar_bz2",
-    "t": "bld_path channel_alias console croot default_activation_env env_prompt error_upload_url root_prefix solver "
-    "subdir target_prefix_override",
-    "o": "client_ssl_cert client_ssl_cert_key default_python environment_specifier signing_metadata_url_base",
-    "i": "auto_stack default_threads execute_threads fetch_threads number_channel_notices remote_backoff_factor "
-    "remote_max_retries repodata_threads unsatisfiable_hints_check_depth verbosity verify_threads",
-    "f": "remote_connect_timeout_secs remote_read_timeout_secs",
-    "e": "channel_priority deps_modifier path_conflict safety_checks sat_solver update_modifier",
-    "s": "ssl_verify",
-    "u": "local_repodata_ttl",
-    "Lt": "aggressive_update_packages allowlist_channels channels create_default_packages default_channels "
-    "denylist_channels disallowed_packages envs_dirs experimental export_platforms list_fields "
-    "migrated_channel_aliases pinned_packages pkgs_dirs preview repodata_fns shortcuts_only subdirs track_features",
-    "LMt": "channel_settings",
-    "Mt": "conda_build custom_channels migrated_custom_channels",
-    "Mo": "override_virtual_packages proxy_servers",
-    "MLt": "custom_multichannels",
-    "?": "plugins",
-}
-SHAPES = {key: shape for shape, keys in _SHAPE_KEYS.items() for key in keys.split()}
-ALIASES = {
-    "add_binstar_token": "add_anaconda_token", "auto_activate_base": "auto_activate",
-    "binstar_upload": "anaconda_upload", "channel": "channels", "client_cert": "client_ssl_cert",
-    "client_cert_key": "client_ssl_cert_key", "conda-build": "conda_build", "copy": "always_copy",
-    "disallow": "disallowed_packages", "env_spec": "environment_specifier", "envs_path": "envs_dirs",
-    "experimental_solver": "solver", "extra_platforms": "export_platforms",
-    "pip_interop_enabled": "prefix_data_interoperability", "root_dir": "root_prefix",
-    "self_update": "auto_update_conda", "softlink": "always_softlink", "verbose": "verbosity",
-    "verify_ssl": "ssl_verify", "virtual_packages": "override_virtual_packages",
-    "whitelist_channels": "allowlist_channels", "yes": "always_yes",
-}  # fmt: skip
+MAX_CONDARC = 64 * 1024
 _SEPARATORS = {"pinned_packages": "&", "disallowed_packages": "&", "envs_dirs": ":"}
 _CONDARC = (".condarc", "condarc", "condarc.d")
 _MAMBARC = (".mambarc", "mambarc", "mambarc.d")
@@ -270,10 +231,9 @@ def expand_path(value: str, *, home: t.Optional[str], environment: t.Mapping[str
 
 
 __all__ = (
-    "ALIASES",
     "CondarcFile",
     "Entry",
-    "SHAPES",
+    "MAX_CONDARC",
     "SearchEntry",
     "drop_ins",
     "environment_settings",

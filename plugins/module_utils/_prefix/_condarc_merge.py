@@ -12,17 +12,10 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.labfleet.conda.plugins.module_utils._prefix._condarc import SHAPES, CondarcFile, Entry, mark_of
-from ansible_collections.labfleet.conda.plugins.module_utils._prefix._yaml import Node
+from ansible_collections.labfleet.conda.plugins.module_utils._prefix._condarc import CondarcFile, Entry, mark_of
+from ansible_collections.labfleet.conda.plugins.module_utils._prefix._condarc_keys import CHOICES, SHAPES
+from ansible_collections.labfleet.conda.plugins.module_utils._spec._yaml import Node
 
-_CHOICES = {
-    "channel_priority": "strict flexible disabled",
-    "deps_modifier": "not_set no_deps only_deps",
-    "path_conflict": "clobber warn prevent",
-    "safety_checks": "disabled warn enabled",
-    "sat_solver": "pycosat pycryptosat pysat",
-    "update_modifier": "specs_satisfied_skip_solve freeze_installed update_deps update_specs update_all",
-}
 _LOWER_ONLY = ("path_conflict", "safety_checks")
 
 
@@ -102,6 +95,23 @@ def merge_settings(files: t.Iterable[CondarcFile]) -> t.Dict[str, Setting]:
     return settings
 
 
+def read_value(node: Node, shape: str, key: str) -> t.Any:
+    """The value that conda makes of what one file says.
+
+    :param shape: of the setting, as the table of keys has it; key: today's name of the setting.
+    :raises ValueError: conda stops at it; the text says at what.
+    """
+    try:
+        _check(node, shape)
+        return _typed(node, shape, key)
+    except (ValueError, TypeError, OverflowError) as err:
+        raise ValueError(_why(err)) from None
+
+
+def _why(error: Exception) -> str:
+    return str(error) if isinstance(error, _Refused) else "a value of the wrong type"
+
+
 def _setting(key: str, shape: str, found: t.List[Entry]) -> Setting:
     known = key in SHAPES
     sources = [Source(entry.origin, entry.tier, entry.line, entry.name) for entry in found]
@@ -114,8 +124,7 @@ def _setting(key: str, shape: str, found: t.List[Entry]) -> Setting:
             _check(node, shape)
         value = _typed(_merge(nodes, shape), shape, key)
     except (ValueError, TypeError, OverflowError) as err:
-        problem = str(err) if isinstance(err, _Refused) else "a value of the wrong type"
-        return Setting(None, tuple(reversed(sources)), None, (), known, problem)
+        return Setting(None, tuple(reversed(sources)), None, (), known, _why(err))
     count = len(_relevant(nodes))
     locked_by = sources[count - 1] if mark_of(nodes[count - 1]) == "final" else None
     used = tuple(reversed(sources[:count])) if shape[0] in "LM" else (sources[count - 1],)
@@ -257,7 +266,7 @@ def _ttl(text: str) -> t.Union[bool, int]:
 
 def _choice(value: t.Any, key: str) -> str:
     """One of a few words; conda also takes their names in capitals, and booleans for the channel priority."""
-    choices = _CHOICES[key].split()
+    choices = CHOICES[key].split()
     if key == "channel_priority" and str(value).lower() in ("true", "yes", "on", "false", "no", "off"):
         return "flexible" if boolify(value) else "disabled"
     word = value if key in _LOWER_ONLY or not isinstance(value, str) or not value.isupper() else value.lower()
@@ -266,4 +275,4 @@ def _choice(value: t.Any, key: str) -> str:
     return word
 
 
-__all__ = ("Setting", "Source", "boolify", "merge_settings")
+__all__ = ("Setting", "Source", "boolify", "merge_settings", "read_value")

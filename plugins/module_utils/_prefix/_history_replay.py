@@ -5,12 +5,13 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""Replays a history: which packages it says are installed (conda/history.py, construct_states)."""
+"""Replays a history: which packages it says are installed, and when (conda/history.py, construct_states)."""
 
 from __future__ import annotations
 
 import itertools
 import re
+import time
 import typing as t
 
 MAX_LINES = 200000
@@ -57,6 +58,32 @@ def replay(data: bytes) -> t.Optional[Readings]:
     return Readings(by_conda, by_others) if named else None
 
 
+def last_named(data: bytes, wanted: t.Container[str]) -> t.Dict[str, float]:
+    """When a history last says of packages that they came or went, in seconds since the epoch.
+
+    :param wanted: the packages that are asked for, as C(NAME-VERSION-BUILD).
+    """
+    found: t.Dict[str, float] = {}
+    now = 0.0
+    for match in itertools.islice(_LINE.finditer(data), MAX_LINES):
+        line = match.group().decode("utf-8", "surrogateescape").strip()
+        if line.startswith("==>"):
+            now = _seconds(line.strip("=<> "))
+        elif line and not line.startswith("#"):
+            package = _package(line.lstrip("+-"))
+            if package in wanted:
+                found[package] = max(now, found.get(package, 0.0))
+    return found
+
+
+def _seconds(text: str) -> float:
+    """The time that heads a section, in the host's own time zone; 0 where it is none."""
+    try:
+        return time.mktime(time.strptime(text, "%Y-%m-%d %H:%M:%S"))
+    except (ValueError, OverflowError):
+        return 0.0
+
+
 def _apply(section: t.List[str], *readings: t.Set[str]) -> None:
     """Bring readings up to date by a section: one of changes, or a list of everything."""
     if not any(line.startswith(_SIGNS) for line in section):
@@ -81,4 +108,4 @@ def _package(text: str) -> str:
     return text
 
 
-__all__ = ("Readings", "replay")
+__all__ = ("Readings", "last_named", "replay")

@@ -40,6 +40,7 @@ class Record(t.NamedTuple):
         C(etc/conda/deactivate.d) and C(etc/profile.d).
     :param requested_specs: what somebody asked for that brought it.
     :param files: its list of files, for parse_files; None where it was not to be kept.
+    :param cached: the paths in a package cache that it came from: unpacked, and as an archive.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Record(t.NamedTuple):
     activation_scripts: t.FrozenSet[str] = frozenset()
     requested_specs: t.Tuple[str, ...] = ()
     files: t.Optional[bytes] = None
+    cached: t.Tuple[str, ...] = ()
 
 
 class BadRecord(ValueError):
@@ -206,7 +208,16 @@ def _parsed(rest: bytes, files: bytes) -> Record:
         activation_scripts=_activation_scripts(files),
         requested_specs=_texts(content.get("requested_specs") or [content.get("requested_spec")]),
         files=files,
+        cached=_cached(content),
     )
+
+
+def _cached(content: t.Dict[str, t.Any]) -> t.Tuple[str, ...]:
+    """The cached package that a record was linked from, by each of the names that records have for it (CEP 32)."""
+    link = content.get("link")
+    source = link.get("source") if isinstance(link, dict) else None
+    named = (source, content.get("extracted_package_dir"), content.get("package_tarball_full_path"))
+    return tuple(dict.fromkeys(text for text in map(_text, named) if text is not None and text.startswith("/")))
 
 
 # The lists of files are nine tenths of a record. In the two forms that conda and rattler write, indented by two, they

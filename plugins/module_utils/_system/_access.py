@@ -13,8 +13,11 @@ import os
 import struct
 import typing as t
 
+from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable
+
 if t.TYPE_CHECKING:
     from ansible_collections.labfleet.conda.plugins.module_utils._system._directory import Directory
+    from ansible_collections.labfleet.conda.plugins.module_utils._system._root import Root
     from ansible_collections.labfleet.conda.plugins.module_utils._system._users import Identities
 
 # The binary form of POSIX access control lists: linux/posix_acl_xattr.h.
@@ -87,6 +90,27 @@ def exchangers(directory: Directory) -> Writers:
     return Writers(frozenset(users), frozenset(), False)
 
 
+def who_could_exchange(root: Root, path: str, *, but: t.Container[str] = ()) -> t.Optional[t.Tuple[str, str]]:
+    """Who, besides root, could put something else into the place of a directory, and by the right to which directory.
+
+    That a group may is left to the administrator, as many a host has such a directory for its operators.
+
+    :param but: names of users who may.
+    """
+    parent = path
+    while parent != "/":
+        parent = parent.rpartition("/")[0] or "/"
+        try:
+            with root.directory(parent) as above:
+                who = exchangers(above)
+        except (Absent, Unreadable):
+            continue
+        users = [name for name in sorted(who.users) if name not in but]
+        if users or who.everybody:
+            return ", ".join(users) or "everybody", parent
+    return None
+
+
 def _user(number: int, identities: Identities) -> str:
     return identities.user_name(number) or str(number)
 
@@ -95,4 +119,12 @@ def _group(number: int, identities: Identities) -> str:
     return identities.group_name(number) or str(number)
 
 
-__all__ = ("NOBODY", "Writers", "directory_writers", "exchangers", "parse_access_control", "writers")
+__all__ = (
+    "NOBODY",
+    "Writers",
+    "directory_writers",
+    "exchangers",
+    "parse_access_control",
+    "who_could_exchange",
+    "writers",
+)

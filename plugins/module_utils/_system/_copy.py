@@ -53,14 +53,16 @@ class Keeper:
 
     :param target: the open directory, on the file system of the prefix.
     :param limit: files larger than this are copied only if a package has brought them.
+    :param keeps_inodes: whether a link to a file surely leaves its inode number as it is, see keeps_inodes().
     """
 
-    def __init__(self, target: int, *, limit: int) -> None:
+    def __init__(self, target: int, *, limit: int, keeps_inodes: bool = False) -> None:
         self.troubles: t.List[t.Tuple[str, str]] = []
         self.counts = {LINKED: 0, COPIED: 0, TOLD: 0, LEFT: 0}
         self.copied_bytes = 0
         self._target = target
         self._limit = limit
+        self._keeps_inodes = keeps_inodes
         self._clones: t.Optional[bool] = None  # None until the file system was asked
         self._twins: t.Dict[int, str] = {}
 
@@ -101,6 +103,8 @@ class Keeper:
             try:
                 os.link(name, name, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
                 self.counts[LINKED] += 1
+                if self._keeps_inodes:
+                    return LINKED, status
                 # Asked again: on overlayfs the first link gives the file another inode number.
                 return LINKED, os.stat(name, dir_fd=target, follow_symlinks=False)
             except OSError as error:  # too many links, links of others' files forbidden, no links at all

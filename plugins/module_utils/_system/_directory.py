@@ -59,6 +59,7 @@ class Directory:
     """
 
     __slots__ = ("root", "path", "guard", "descriptor", "_status")
+    is_plain = True  # whether all of its children are reached from its descriptor
 
     def __init__(self, root: Root, descriptor: int, path: str, guard: t.Optional[int] = None) -> None:
         self.root = root
@@ -80,16 +81,20 @@ class Directory:
         """The path of a child, as seen from inside the root."""
         return (self.path if self.path != "/" else "") + "/" + name
 
+    def holder(self, name: str) -> int:
+        """The descriptor below which a child is reached by its name, if it is there at all."""
+        return self.descriptor
+
     def status(self) -> os.stat_result:
         """The status of the directory itself."""
         if self._status is None:
-            self._status = os.fstat(self.descriptor)
+            self._status = self.root.seen(os.fstat(self.descriptor))
         return self._status
 
     def child_status(self, name: str) -> os.stat_result:
         """The status of a child, a link not followed; raises Absent or Unreadable."""
         try:
-            return os.stat(name, dir_fd=self.descriptor, follow_symlinks=False)
+            return self.root.seen(os.stat(name, dir_fd=self.holder(name), follow_symlinks=False))
         except OSError as error:
             raise trouble(error, self.join(name)) from error
 
@@ -101,9 +106,9 @@ class Directory:
         try:
             if not hasattr(os, "O_PATH"):  # macOS
                 return os.readlink(name, dir_fd=self.descriptor), self.child_status(name).st_uid
-            descriptor = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.descriptor)
+            descriptor = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.holder(name))
             try:
-                status = os.fstat(descriptor)
+                status = self.root.seen(os.fstat(descriptor))
                 return (os.readlink("", dir_fd=descriptor), status.st_uid) if stat.S_ISLNK(status.st_mode) else None
             finally:
                 os.close(descriptor)
@@ -133,8 +138,9 @@ class Directory:
 
     def statuses(self, *, limit: int = MAX_ENTRIES) -> t.List[t.Tuple[str, os.stat_result]]:
         """Name and status of each child, links not followed; raises as entries() does."""
+        seen = self.root.seen
         return self._list(
-            lambda children: [(child.name, child.stat(follow_symlinks=False)) for child in children], limit
+            lambda children: [(child.name, seen(child.stat(follow_symlinks=False))) for child in children], limit
         )
 
     def listing(self, *, limit: int = MAX_ENTRIES) -> t.Tuple[t.List[str], t.Set[str]]:
@@ -155,17 +161,20 @@ class Directory:
         if self.guard is not None and not self._guard_may(self.status(), _READABLE):
             raise Unreadable(self.path, _NOT_THEIRS % (self._guard_name(), "list"))
         try:
-            descriptor = os.open(".", _LIST, dir_fd=self.descriptor)
-            try:
-                with os.scandir(descriptor) as children:
-                    found = pick(itertools.islice(children, limit + 1))
-            finally:
-                os.close(descriptor)
+            found = self._scan(pick, limit)
         except OSError as error:
             raise trouble(error, self.path) from error
         if len(found) > limit:
             raise Unreadable(self.path, "it holds more than %d entries" % limit)
         return found
+
+    def _scan(self, pick: t.Callable[[t.Iterable[os.DirEntry]], t.List[_T]], limit: int) -> t.List[_T]:
+        descriptor = os.open(".", _LIST, dir_fd=self.descriptor)
+        try:
+            with os.scandir(descriptor) as children:
+                return pick(itertools.islice(children, limit + 1))
+        finally:
+            os.close(descriptor)
 
     def directory(self, path: str) -> Directory:
         """Open a directory by its path from here, links followed inside the root only.
@@ -198,14 +207,13 @@ class Directory:
         full = self.join(name)
         self.root.check_entry(full)
         try:
-            descriptor = os.open(name, OPEN_DIRECTORY, dir_fd=self.descriptor)
+            child = self._open_child(name, full)
         except OSError as error:
             if error.errno in (errno.ENOTDIR, errno.ELOOP):
                 return None
             raise trouble(error, full) from error
         except ValueError as error:  # a zero byte, or characters that no file name has
             raise Absent(full) from error
-        child = Directory(self.root, descriptor, full, self.guard)
         try:
             if self.root.one_file_system and child.status().st_dev != self.root.device:
                 raise Unreadable(full, "another file system, and the options say to stay on one")
@@ -215,6 +223,9 @@ class Directory:
             child.close()
             raise
         return child
+
+    def _open_child(self, name: str, full: str) -> Directory:
+        return Directory(self.root, os.open(name, OPEN_DIRECTORY, dir_fd=self.descriptor), full, self.guard)
 
     def has(self, path: str) -> bool:
         """Whether a child, or C(child/grandchild) of a child known to be no link, is there. A hint, not a proof.
@@ -255,7 +266,7 @@ class Directory:
         except (OSError, ValueError):
             return self.read(name, limit=limit), None
         try:
-            status = os.fstat(descriptor)
+            status = self.root.seen(os.fstat(descriptor))
             if stat.S_ISREG(status.st_mode):
                 self._check_file(full, status, limit)
                 return self._content(descriptor, full, status, limit), status.st_uid
@@ -295,13 +306,10 @@ class Directory:
                 raise Unreadable(path, "it is a link to %s: %s" % (error.path, error.reason)) from error
 
     def _read(self, name: str, status: os.stat_result, limit: int, whole: bool) -> bytes:
-        descriptor = os.open(name, _READ, dir_fd=self.descriptor)
+        descriptor = self.open_file(name, status)
         try:
-            opened = os.fstat(descriptor)
-            if (opened.st_ino, opened.st_dev) != (status.st_ino, status.st_dev) or not stat.S_ISREG(opened.st_mode):
-                raise Unreadable(self.join(name), "it was exchanged while it was being opened")
             if whole:
-                return self._content(descriptor, self.join(name), opened, limit)
+                return self._content(descriptor, self.join(name), status, limit)
             self.root.files_opened += 1
             return os.read(descriptor, limit)
         finally:
@@ -311,6 +319,22 @@ class Directory:
         self.root.files_opened += 1
         data = os.read(descriptor, status.st_size + 1)
         return data if len(data) == status.st_size else _read_on(descriptor, data, limit, path)
+
+    def open_file(self, name: str, status: os.stat_result) -> int:
+        """Open a child for reading that was seen to be a regular file.
+
+        :raises OSError: it cannot be opened.
+        :raises Unreadable: it is another by now.
+        """
+        return self._open_file(name, status, self.holder(name))
+
+    def _open_file(self, name: str, status: os.stat_result, holder: int) -> int:
+        descriptor = os.open(name, _READ, dir_fd=holder)
+        opened = os.fstat(descriptor)
+        if (opened.st_ino, opened.st_dev) != (status.st_ino, status.st_dev) or not stat.S_ISREG(opened.st_mode):
+            os.close(descriptor)
+            raise Unreadable(self.join(name), "it was exchanged while it was being opened")
+        return descriptor
 
     def _guard_may(self, status: os.stat_result, bit: int) -> bool:
         """Whether the user whose link led here could do this without us (owner, group and others of the mode)."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import tempfile
 import typing as t
 
 try:
@@ -97,6 +98,36 @@ def private_folder(name: str, *, at: t.Optional[int] = None, make: bool = True) 
     return descriptor
 
 
+@contextlib.contextmanager
+def temporary_folder() -> t.Iterator[str]:
+    """A directory for our own use outside of any prefix, which is gone afterwards.
+
+    What C(TMPDIR) names can be a directory of the user that started us, and closed to the one who we are now.
+
+    :raises OSError: there is no place for one.
+    """
+    error: t.Optional[OSError] = None
+    for place in (os.environ.get("TMPDIR"), "/tmp", "/var/tmp"):
+        try:
+            path = tempfile.mkdtemp(prefix="labfleet-conda-", dir=place) if place else None
+        except OSError as failure:
+            error = failure
+            continue
+        if path is not None:
+            break
+    else:
+        raise t.cast(OSError, error)
+    parent, name = os.path.split(path)
+    above = os.open(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield path
+    finally:
+        try:
+            remove_tree(above, name)
+        finally:
+            os.close(above)
+
+
 def names_in(folder: int) -> t.List[str]:
     """The names in an open directory, sorted."""
     return sorted(os.listdir(folder))
@@ -156,5 +187,6 @@ __all__ = (
     "remove_file",
     "remove_tree",
     "sync_file_system",
+    "temporary_folder",
     "write_durably",
 )

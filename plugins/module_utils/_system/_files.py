@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import hashlib
 import os
+import stat
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._system._durable import remove_tree
@@ -35,6 +37,25 @@ def is_there(path: str) -> bool:
     return not absent(path, [""]) if path.endswith("/") else not absent(os.path.dirname(path), [os.path.basename(path)])
 
 
+def make_folder(path: str) -> None:
+    """Make a directory where none is; the one above it must be there."""
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(path, 0o755)
+
+
+def file_mode(path: str, otherwise: int) -> int:
+    """The permissions of a file; others where there is none."""
+    try:
+        return stat.S_IMODE(os.lstat(path).st_mode)
+    except OSError:
+        return otherwise
+
+
+def may_write(path: str) -> bool:
+    """Whether this process may make something in a directory, or in the nearest one above it that is there."""
+    return os.access(nearest_existing(path), os.W_OK | os.X_OK)
+
+
 def is_folder(path: str) -> bool:
     """Whether a directory is at a path, or a link to one."""
     return os.path.isdir(path)
@@ -48,12 +69,14 @@ def names_below(path: str) -> t.List[str]:
         return []
 
 
-def tree_names(path: str, folders: t.Sequence[str]) -> t.List[str]:
-    """The names of all files in some directories of a prefix, all levels deep, links not followed."""
-    found: t.List[str] = []
+def tree_files(path: str, folders: t.Sequence[str]) -> t.Set[str]:
+    """The paths, from a prefix on, of all files in some of its directories, all levels deep, links not followed."""
+    found: t.Set[str] = set()
     for folder in folders:
-        for _place, _folders, files in os.walk(os.path.join(path, folder)):
-            found += files
+        for place, below, files in os.walk(os.path.join(path, folder)):
+            start = place[len(path) + 1 :] + "/"
+            found.update([start + name for name in files])
+            found.update([start + name for name in below])
     return found
 
 
@@ -66,6 +89,18 @@ def read_text(path: str, *, limit: int = _MAX_LIST) -> t.Optional[str]:
     with os.fdopen(descriptor, "rb") as stream, contextlib.suppress(OSError):
         return stream.read(limit).decode("utf-8", "surrogateescape")
     return None
+
+
+def file_sum(path: str, *, sha256: bool) -> t.Optional[str]:
+    """The SHA-256 sum of a file, or else its MD5 sum; None where there is none."""
+    digest = hashlib.sha256() if sha256 else hashlib.new("md5")  # a weak sum finds what is damaged all the same
+    try:
+        with open(path, "rb") as stream:
+            for part in iter(lambda: stream.read(1024 * 1024), b""):
+                digest.update(part)
+    except OSError:
+        return None
+    return digest.hexdigest()
 
 
 def remove_unpacked(cache: str, name: str) -> bool:
@@ -130,14 +165,18 @@ def nearest_existing(path: str) -> str:
 
 __all__ = (
     "absent",
+    "file_mode",
+    "file_sum",
     "fingerprints",
     "free_space",
     "installed_by_pip",
     "is_folder",
     "is_there",
+    "make_folder",
+    "may_write",
     "names_below",
     "nearest_existing",
     "read_text",
     "remove_unpacked",
-    "tree_names",
+    "tree_files",
 )

@@ -30,4 +30,13 @@ def links_below(top: int) -> Links:
     return found
 
 
-__all__ = ("Links", "links_below")
+def last_change(top: int) -> float:
+    """When anything below an open directory was last written, moved or given another name, by the system's clock."""
+    latest = 0.0
+    unseen: Unseen = []
+    for visit in walk(top, unseen=unseen):
+        latest = max([latest, visit.status.st_ctime, *(status.st_ctime for _name, status in visit.children)])
+    return latest
+
+
+__all__ = ("Links", "last_change", "links_below")

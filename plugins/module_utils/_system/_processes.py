@@ -61,6 +61,25 @@ def list_processes(root: Root) -> t.List[Process]:
     return found
 
 
+def owner_of(pid: int) -> t.Optional[int]:
+    """The number of the user that a process runs as; None where it is gone."""
+    try:
+        return os.stat("/proc/%d" % pid).st_uid
+    except OSError:
+        return None
+
+
+def root_of(pid: int) -> str:
+    """The path under which the root directory of a process is seen."""
+    return "/proc/%d/root" % pid
+
+
+def sees_our_files(pid: int) -> bool:
+    """Whether a process lives in the mount namespace of this one, or is gone: then its root is no container's."""
+    theirs = _link("/proc/%d/ns/mnt" % pid)
+    return theirs is None or theirs == _link("/proc/self/ns/mnt")
+
+
 def own_environment(root: Root) -> t.Dict[str, str]:
     """The environment variables of this process itself; none where it looks at another root than its own."""
     return own_variables() if root.is_running_system else {}
@@ -91,4 +110,14 @@ def _read(path: str) -> bytes:
         return b""
 
 
-__all__ = ("Process", "list_processes", "own_environment", "own_uid", "own_variables", "parse_environment")
+__all__ = (
+    "Process",
+    "list_processes",
+    "own_environment",
+    "own_uid",
+    "own_variables",
+    "owner_of",
+    "parse_environment",
+    "root_of",
+    "sees_our_files",
+)

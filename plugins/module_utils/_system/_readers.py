@@ -67,11 +67,25 @@ def file_readers(root: Root, path: str) -> t.Tuple[int, int, Readers]:
     return status.st_uid, status.st_mode & 0o7777, Readers(users, groups, bool(found["everybody"]))
 
 
+def is_closed(directory: Directory) -> bool:
+    """Whether nobody but its owner and root can reach what is in an open directory, by the modes on the way to it."""
+    root, above, owner = directory.root, directory.path, directory.status().st_uid
+    nodes = [_node(directory)]
+    while above != "/":
+        above = os.path.dirname(above)
+        with root.walk_to_directory(above) as parent:
+            nodes.append(_node(parent))
+    who = {candidate for node in nodes for candidate in _candidates(node, root.identities)}
+    who |= {("user", node[0].st_uid) for node in nodes}
+    others = [item for item in who if item not in (("user", owner), ("user", 0))]
+    return not any(all(_allowed(item, node, _EXECUTE, root.identities) for node in nodes) for item in others)
+
+
 def child_access_control(directory: Directory, name: str) -> t.Optional[bytes]:
     """The extended attribute that holds the access control list of a child, where there is one; a link has none."""
     try:
         return os.getxattr(
-            "/proc/self/fd/%d/%s" % (directory.descriptor, name), "system.posix_acl_access", follow_symlinks=False
+            "/proc/self/fd/%d/%s" % (directory.holder(name), name), "system.posix_acl_access", follow_symlinks=False
         )
     except (OSError, AttributeError):
         return None
@@ -126,4 +140,4 @@ def _allowed(who: _Who, node: _Node, bit: int, identities: Identities) -> bool:
     return any(permissions & bit for permissions in granted) if granted else others
 
 
-__all__ = ("Readers", "child_access_control", "file_readers", "is_private_group")
+__all__ = ("Readers", "child_access_control", "file_readers", "is_closed", "is_private_group")

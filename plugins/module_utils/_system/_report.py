@@ -21,9 +21,12 @@ class Report:
     """Collects what could not be read; all is counted, and of one place (such as one home) so many entries are kept.
 
     So nobody can crowd out the entries about others.
+
+    :ivar unseen: path and reason of places that were not looked at, where anything could be.
     """
 
     def __init__(self) -> None:
+        self.unseen: t.Dict[str, str] = {}
         self._entries: t.List[t.Dict[str, str]] = []
         self._places: t.Dict[str, int] = {}
         self._seen: t.Set[t.Tuple[str, str]] = set()
@@ -58,7 +61,13 @@ class Report:
 
     def add_error(self, error: Unreadable) -> None:
         """Note an error of a look."""
-        self.add(error.path, error.reason)
+        self.add_unseen(error.path, error.reason)
+
+    def add_unseen(self, path: str, reason: str) -> None:
+        """Note that a place was not looked at, where anything could be."""
+        if len(self.unseen) < MAX_ENTRIES:
+            self.unseen.setdefault(path, reason)
+        self.add(path, reason)
 
 
 __all__ = ("Report",)

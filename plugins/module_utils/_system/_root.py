@@ -31,6 +31,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._mounts imp
     answers_within,
     parse_mount_table,
 )
+from ansible_collections.labfleet.conda.plugins.module_utils._system._numbers import Numbers, numbers_of_process
 from ansible_collections.labfleet.conda.plugins.module_utils._system._users import (
     Identities,
     parse_group,
@@ -50,6 +51,8 @@ class Root:
     :param one_file_system: stay on the file system of the root.
     :param deadline: the value of C(time.monotonic()) after which every further look raises TimeIsUp.
     :param kernel: enter C(/proc) and C(/sys) too, which hold no storage but what the kernel tells of its devices.
+    :param numbers: how the numbers of users and groups that lie on the disk are seen from inside the root; for
+        C(/proc/NUMBER/root) they are read from that process.
     :raises Unreadable: there is no such directory.
     """
 
@@ -61,6 +64,7 @@ class Root:
         one_file_system: bool = False,
         deadline: t.Optional[float] = None,
         kernel: bool = False,
+        numbers: t.Optional[Numbers] = None,
     ) -> None:
         self.path = os.path.abspath(path)
         self.exclude: t.FrozenSet[str] = frozenset()
@@ -72,11 +76,11 @@ class Root:
         self.files_opened = 0
         self.current = "/"
         self._answers: t.Dict[str, bool] = {}
-        try:
-            # The root itself may be given as a link (/proc/N/root is one): this one is the operator's.
-            self._descriptor = os.open(self.path, OPEN_DIRECTORY & ~os.O_NOFOLLOW)
-        except OSError as error:
-            raise Unreadable(self.path, (error.strerror or str(error)).lower()) from error
+        self._numbers = numbers
+        self._descriptor = -1
+        self._descriptor = self._open_top()
+        if self._numbers is None and self.process:
+            self._numbers = numbers_of_process(self.process)
         self.device = os.fstat(self._descriptor).st_dev
         self.mounts = self._read_mount_table()
         self._automounters = [mount.path for mount in self.mounts.values() if mount.is_automounter]
@@ -96,6 +100,10 @@ class Root:
         parts = self.path.split("/")
         own = len(parts) == 4 and parts[1] == "proc" and parts[2].isdigit() and parts[3] == "root"
         return int(parts[2]) if own else None
+
+    def seen(self, status: os.stat_result) -> os.stat_result:
+        """The status of a file with owner and group as seen from inside the root."""
+        return status if self._numbers is None else self._numbers.seen(status)
 
     def directory(self, path: str) -> Directory:
         """Open a directory by its absolute path; raises as Directory.directory does."""
@@ -155,6 +163,19 @@ class Root:
     def start(self, guard: t.Optional[int]) -> Directory:
         """The root directory itself."""
         return Directory(self, os.dup(self._descriptor), "/", guard)
+
+    def close(self) -> None:
+        """Let go of the root directory; what was opened below it stays open."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _open_top(self) -> int:
+        try:
+            # The root itself may be given as a link (/proc/N/root is one): this one is the operator's.
+            return os.open(self.path, OPEN_DIRECTORY & ~os.O_NOFOLLOW)
+        except OSError as error:
+            raise Unreadable(self.path, (error.strerror or str(error)).lower()) from error
 
     def _remote_answers(self, mount: Mount) -> bool:
         if mount.path not in self._answers:

@@ -77,6 +77,10 @@ class NotStarted(Exception):
         self.reason = reason
 
 
+def _nothing() -> None:
+    """What is done meanwhile, where nothing is."""
+
+
 class Runner(abc.ABC):
     """Starts programs; the one place that tests exchange for recorded answers."""
 
@@ -87,9 +91,26 @@ class Runner(abc.ABC):
         :raises NotStarted: there is no such program, or it cannot be started.
         """
 
-    def run_all(self, commands: t.Sequence[Command]) -> t.List[Finished]:
-        """Start several programs at once and wait for the end of all; raises as run() does."""
-        return [self.run(command) for command in commands]
+    def run_all(self, commands: t.Sequence[Command], *, meanwhile: t.Callable[[], None] = _nothing) -> t.List[Finished]:
+        """Start several programs at once and wait for the end of all; raises as run() does.
+
+        :param meanwhile: is called when they were started. What it raises ends them.
+        """
+        finished = [self.run(command) for command in commands]
+        meanwhile()
+        return finished
+
+    def hold(self, command: Command, variable: str, *, meanwhile: t.Callable[[], None] = _nothing) -> Held:
+        """Start a program that stops half way to be told to go on.
+
+        It says what it will do on the descriptor that an environment variable names, closes that, and goes on when it
+        reads a C(y), but ends when it does not. Use what is returned in a C(with) statement.
+
+        :param variable: the name of the environment variable.
+        :param meanwhile: is called when it was started. What it raises ends it.
+        :raises NotStarted: as run() does.
+        """
+        raise NotStarted(command.arguments[0], "it cannot be held")
 
 
 class Interrupts:
@@ -132,26 +153,50 @@ class Supervised(Runner):
     def run(self, command: Command) -> Finished:
         return self.run_all([command])[0]
 
-    def run_all(self, commands: t.Sequence[Command]) -> t.List[Finished]:
+    def run_all(self, commands: t.Sequence[Command], *, meanwhile: t.Callable[[], None] = _nothing) -> t.List[Finished]:
         running: t.List[_Running] = []
         try:
             for command in commands:
                 running.append(_Running(command, self._inherit))
-            left = list(running)
-            while left:
-                left = [item for item in left if not item.step(self._interrupts.received)]
-                if left:
-                    _wait_for_output(left)
+            meanwhile()
+            self._wait(running)
         finally:
             for item in running:
                 item.close()
         return [item.finished() for item in running]
 
+    def hold(self, command: Command, variable: str, *, meanwhile: t.Callable[[], None] = _nothing) -> Held:
+        telling, told = os.pipe()
+        try:
+            environment = dict(command.environment, **{variable: str(told)})
+            running = _Running(command._replace(environment=environment), (*self._inherit, told), asks=True)
+        except NotStarted:
+            os.close(telling)
+            raise
+        finally:
+            os.close(told)
+        held = Held(running, _Stream(os.fdopen(telling, "rb", buffering=0)), self._wait)
+        try:
+            meanwhile()
+            held.wait_until_told()
+        except BaseException:
+            held.close()
+            raise
+        return held
+
+    def _wait(self, running: t.Sequence[_Running], until: t.Callable[[], bool] = lambda: False) -> None:
+        """Wait for the end of all, or until something is so."""
+        left = list(running)
+        while left and not until():
+            left = [item for item in left if not item.step(self._interrupts.received)]
+            if left:
+                _wait_for_output(left)
+
 
 class _Running:
     """One program that runs, seen from outside."""
 
-    def __init__(self, command: Command, inherit: t.Sequence[int]) -> None:
+    def __init__(self, command: Command, inherit: t.Sequence[int], *, asks: bool = False) -> None:
         self._command = command
         self._started = time.monotonic()
         self._ended: t.Optional[float] = None
@@ -164,7 +209,7 @@ class _Running:
                 list(command.arguments),
                 env=command.environment,
                 cwd=command.directory,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE if asks else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 start_new_session=True,
@@ -175,6 +220,16 @@ class _Running:
             reason = getattr(error, "strerror", None) or str(error)
             raise NotStarted(command.arguments[0], reason.lower()) from error
         self.streams = [_Stream(self._process.stdout), _Stream(self._process.stderr)]
+
+    def answer(self, word: bytes) -> None:
+        """Write a word to its input, and close that."""
+        with contextlib.suppress(BrokenPipeError), t.cast(t.BinaryIO, self._process.stdin) as stream:
+            stream.write(word)
+
+    def begin_anew(self, seconds: float, grace: float) -> None:
+        """Let its time begin anew."""
+        self._command = self._command._replace(seconds=seconds, grace=grace)
+        self._started = time.monotonic()
 
     def step(self, interrupted: int) -> bool:
         """Read what is there, end what must end; tells whether all is over."""
@@ -200,10 +255,15 @@ class _Running:
             self._interrupted = interrupted
             if self._timed_out or interrupted:
                 self._stop_sent = now
-                self._process.send_signal(self._command.stop_signal)
+                self._stop()
         elif now - self._stop_sent > self._command.grace:
             self._killed = True
             self._signal_group(int(signal.SIGKILL))
+
+    def _stop(self) -> None:
+        """Tell the program to end; one that somebody has stopped is woken for it."""
+        self._process.send_signal(self._command.stop_signal)
+        self._signal_group(int(signal.SIGCONT))
 
     def _signal_group(self, number: int) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -212,7 +272,7 @@ class _Running:
     def close(self) -> None:
         """End what still runs (another program could not be started), and close all that is open."""
         if self._process.poll() is None:
-            self._process.send_signal(self._command.stop_signal)
+            self._stop()
             try:
                 self._process.wait(self._command.grace)
             except subprocess.TimeoutExpired:
@@ -267,6 +327,54 @@ class _Stream:
             self.stream.close()
 
 
+class Held:
+    """A program that has stopped half way, or has ended before.
+
+    :ivar told: what it said that it will do; nothing where it has ended before.
+    :ivar ended: what became of it, where it has.
+    """
+
+    def __init__(self, running: _Running, telling: _Stream, wait: t.Callable[..., None]) -> None:
+        self.told = b""
+        self.ended: t.Optional[Finished] = None
+        self._running, self._telling, self._wait = running, telling, wait
+        running.streams.append(telling)
+
+    def __enter__(self) -> Held:
+        return self
+
+    def __exit__(self, *unused: t.Any) -> None:
+        self.close()
+
+    def wait_until_told(self) -> None:
+        """Wait until it has stopped or ended."""
+        self._wait([self._running], lambda: not self._telling.is_open and self._telling.content())
+        self.told = self._telling.content()
+        if not self.told:
+            self.close()
+
+    def go_on(self, *, seconds: float, grace: float) -> Finished:
+        """Let it go on, and wait for its end.
+
+        :param seconds: how long it may take from now on; grace: see Command.
+        """
+        self._running.begin_anew(seconds, grace)
+        self._running.answer(b"y")
+        self._wait([self._running])
+        return self._end()
+
+    def close(self) -> None:
+        """End it, where it still waits."""
+        if self.ended is None:
+            self._running.answer(b"")
+            self._end()
+
+    def _end(self) -> Finished:
+        self._running.close()
+        self.ended = self._running.finished()
+        return self.ended
+
+
 def _wait_for_output(running: t.Sequence[_Running]) -> None:
     with selectors.DefaultSelector() as selector:
         for item in running:
@@ -279,4 +387,4 @@ def _wait_for_output(running: t.Sequence[_Running]) -> None:
         selector.select(_TICK)
 
 
-__all__ = ("Command", "Finished", "Interrupts", "NotStarted", "Runner", "Supervised")
+__all__ = ("Command", "Finished", "Held", "Interrupts", "NotStarted", "Runner", "Supervised")

@@ -32,7 +32,6 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._errors imp
 MAX_ENTRIES = 300000
 BLOCK = 1024 * 1024
 _LIST = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 # Up to so many names are asked for one by one, which is quicker than listing the directory.
 FEW = 4
 # A file of this size or more that takes no hundredth of it on the disk takes much time to read and holds nothing.
@@ -71,7 +70,7 @@ def look_for(top: Directory, wanted: Names) -> Presence:
         elif len(names) > FEW:
             _compare(_as_directory(top, path, node), path, names, found)
         else:
-            absent, links, present = _asked(node if isinstance(node, int) else node.descriptor, names)
+            absent, links, present = _asked(node, names)
             if links:
                 _follow(_as_directory(top, path, node), links, present, absent, found)
             if absent:
@@ -79,14 +78,17 @@ def look_for(top: Directory, wanted: Names) -> Presence:
     return found
 
 
-def _asked(descriptor: int, names: t.Iterable[str]) -> t.Tuple[t.List[str], t.List[str], t.List[str]]:
+def _asked(node: _Node, names: t.Iterable[str]) -> t.Tuple[t.List[str], t.List[str], t.List[str]]:
     """Of some names, asked for one by one: those that are not there, those that are links, and the others."""
     absent: t.List[str] = []
     links: t.List[str] = []
     present: t.List[str] = []
+    layered = node if not isinstance(node, int) and not node.is_plain else None
+    descriptor = node if isinstance(node, int) else node.descriptor
     for name in names:
         try:
-            mode = os.stat(name or "\0", dir_fd=descriptor, follow_symlinks=False).st_mode
+            holder = descriptor if layered is None else layered.holder(name)
+            mode = os.stat(name or "\0", dir_fd=holder, follow_symlinks=False).st_mode
         except (OSError, ValueError):  # an empty name, or a zero byte, is no name of a file
             absent.append(name)
             continue
@@ -251,7 +253,7 @@ def _open(parent: Directory, name: str, checked: bool) -> Directory:
     if name in _SPECIAL:
         raise Unreadable(parent.join(name), "its path does not stay inside the environment, or holds // or /./")
     root = parent.root
-    if parent.guard is None and not root.one_file_system:
+    if parent.guard is None and not root.one_file_system and parent.is_plain:
         full = parent.join(name)
         if checked:
             root.check_entry(full)
@@ -324,7 +326,7 @@ def _has_sum(
     sums: Sums,
 ) -> bool:
     try:
-        status = os.stat(name, dir_fd=directory.descriptor, follow_symlinks=False)
+        status = os.stat(name, dir_fd=directory.holder(name), follow_symlinks=False)
         if stat.S_ISLNK(status.st_mode):
             return _target_has_sum(top, directory, name, wanted, size, buffer, sums)
         if not stat.S_ISREG(status.st_mode):  # not opened at all: of some devices that has an effect
@@ -334,10 +336,8 @@ def _has_sum(
         if status.st_size > _SPARSE and status.st_blocks * 512 < status.st_size // 100:
             reason = "it has %d bytes of which next to none are on the disk, so its sum was not made"
             raise Unreadable(directory.join(name), reason % status.st_size)
-        descriptor = os.open(name, _READ, dir_fd=directory.descriptor)
+        descriptor = directory.open_file(name, status)
         try:
-            if os.fstat(descriptor).st_ino != status.st_ino:
-                raise Unreadable(directory.join(name), "it was exchanged while it was being opened")
             return _sum(descriptor, directory, name, buffer, sums) == wanted
         finally:
             os.close(descriptor)

@@ -20,6 +20,11 @@ MAX_COMMAND_BYTES = 16384
 MAX_MAPS_BYTES = 1024 * 1024
 # Programs that change an environment, as the name of the program or of the script that Python runs.
 _MANAGER = re.compile(r"^(?:conda|mamba|micromamba|pip[0-9.]*|uv|pixi|conda-env)$")
+# Of these the ones that have caches of conda's packages.
+_CACHE_USER = re.compile(r"^(?:conda|mamba|micromamba|conda-env)$")
+
+# What does nothing to a cache: C(conda run) lives as long as what it has started.
+_WAITS = re.compile(r"^(?:run|shell\..*|activate|deactivate)$")
 
 
 class Use(t.NamedTuple):
@@ -71,6 +76,69 @@ def uses_of(prefix: str, *, apart: t.Iterable[str] = ()) -> Uses:
             # Whoever starts a process chooses its name.
             found.append(use._replace(program=on_one_line(use.program)[:_MAX_NAME]))
     return Uses(found, hidden)
+
+
+def managers_at_work(
+    uids: t.Optional[t.Container[int]],
+    *,
+    spared: t.Callable[[str, int], bool] = lambda base, uid: False,
+    variable: str = "CONDA_PKGS_DIRS",
+) -> t.List[Use]:
+    """The processes of conda and mamba that can be working on a package cache now.
+
+    :param uids: the users who can reach the cache; None for all.
+    :param spared: tells whether the conda of a base prefix has other caches for a user, by its number. It is not asked
+        where a variable of the process names some.
+    """
+    ignored, found = _own_line(), []
+    try:
+        numbers = [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    except OSError:
+        return []
+    for pid in numbers:
+        place = "/proc/%d" % pid
+        try:
+            uid = os.stat(place).st_uid
+            if pid in ignored or (uids is not None and uid not in uids) or _is_elsewhere(place):
+                continue
+            with open(place + "/cmdline", "rb") as stream:
+                words = [os.fsdecode(word) for word in stream.read(MAX_COMMAND_BYTES).split(b"\0")]
+        except OSError:
+            continue
+        name = _manager(words[0], words) if words[0] else None
+        if name is None or not _CACHE_USER.match(name) or _WAITS.match(_command(words)):
+            continue
+        if variable in _variables(place) or not spared(_base_of(words), uid):
+            found.append(Use(pid, uid, on_one_line(name)[:_MAX_NAME], "manager"))
+    return found
+
+
+def _command(words: t.Sequence[str]) -> str:
+    """What a command line tells conda to do: the first word after the program that is no option."""
+    after = 1 if _manager(words[0], ()) else 3 if words[1:2] == ["-m"] else 2
+    return next((word for word in words[after:] if not word.startswith("-")), "")
+
+
+def _is_elsewhere(place: str) -> bool:
+    """Whether a process sees other mounts than this one, as in a container; what cannot be told is here."""
+    try:
+        return os.readlink(place + "/ns/mnt") != os.readlink("/proc/self/ns/mnt")
+    except OSError:
+        return False
+
+
+def _base_of(words: t.Sequence[str]) -> str:
+    """The base prefix of the conda that a command line starts, as its program lies in C(bin) or C(condabin)."""
+    program = words[0] if _manager(words[0], ()) or words[1:2] == ["-m"] else words[1]
+    return os.path.dirname(os.path.dirname(program))
+
+
+def _variables(place: str) -> str:
+    try:
+        with open(place + "/environ", "rb") as stream:
+            return os.fsdecode(stream.read(MAX_MAPS_BYTES))
+    except OSError:
+        return ""
 
 
 class _Inside:
@@ -128,7 +196,9 @@ def _manager(program: str, words: t.Sequence[str]) -> t.Optional[str]:
     names += [os.path.basename(word) for word in words[1:2]]
     if words[1:2] == ["-m"]:
         names += [word.split(".")[0] for word in words[2:3]]
+    if words[1:2] == ["-c"]:  # a conda that was started by us: its program follows the text that Python runs
+        names += [os.path.basename(word) for word in words[3:4]]
     return next((name for name in names if _MANAGER.match(name)), None)
 
 
-__all__ = ("Use", "Uses", "uses_of")
+__all__ = ("Use", "Uses", "managers_at_work", "uses_of")

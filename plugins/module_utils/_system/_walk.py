@@ -17,6 +17,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._mounts imp
 
 OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 MAX_MOUNT_TABLE = 16 * 1024 * 1024
+_PLAIN_TYPES = ("ext2", "ext3", "ext4", "xfs", "btrfs", "tmpfs")
 _KINDS = {
     stat.S_IFREG: "f",
     stat.S_IFDIR: "d",
@@ -100,6 +101,19 @@ def _children(descriptor: int, path: str, unseen: Unseen, mounts: t.FrozenSet[st
     return found
 
 
+def keeps_inodes(path: str) -> bool:
+    """Whether a file keeps its inode number when a link to it is made: on overlayfs it may not, and who knows where."""
+    try:
+        with open("/proc/self/mountinfo", "rb") as stream:
+            table = parse_mount_table(stream.read(MAX_MOUNT_TABLE))
+    except OSError:
+        return False
+    path = os.path.realpath(path)
+    while path not in table and path != "/":
+        path = os.path.dirname(path)
+    return path in table and table[path].type in _PLAIN_TYPES
+
+
 def mounts_below(top: str) -> t.FrozenSet[str]:
     """The paths below a directory, as seen from it, on which something is mounted (Linux; elsewhere none is told)."""
     try:
@@ -110,4 +124,4 @@ def mounts_below(top: str) -> t.FrozenSet[str]:
     return frozenset(path.lstrip("/") for path in table)
 
 
-__all__ = ("Child", "Unseen", "Visit", "kind_of", "mounts_below", "open_folder", "walk")
+__all__ = ("Child", "Unseen", "Visit", "keeps_inodes", "kind_of", "mounts_below", "open_folder", "walk")

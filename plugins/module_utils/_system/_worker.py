@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import json
 import os
+import select
+import signal
 import sys
+import time
 import traceback
 import typing as t
 
@@ -22,6 +25,8 @@ _MAX_DEPTH = 50
 _MAX_SAID = 400
 _CHUNK = 65536
 _UMASK = 0o022
+_TICK = 0.5
+_LAST_TICK = 0.002
 
 
 class WorkerDied(Exception):
@@ -37,7 +42,15 @@ class WorkerDied(Exception):
         self.code = code
 
 
-def run_as(uid: int, gid: int, user: t.Optional[str], function: t.Callable[[], t.Any]) -> t.Any:
+def run_as(
+    uid: int,
+    gid: int,
+    user: t.Optional[str],
+    function: t.Callable[[], t.Any],
+    *,
+    seconds: float = float("inf"),
+    grace: float = 300.0,
+) -> t.Any:
     """Run a function as a user and return what it returns, which must be what JSON has.
 
     Who is that user already runs it in a process of its own all the same: what a function changes of its process (the
@@ -46,6 +59,7 @@ def run_as(uid: int, gid: int, user: t.Optional[str], function: t.Callable[[], t
 
     :param uid: the number of the user; gid: that of their main group.
     :param user: their name, for the other groups; None for the main group alone.
+    :param seconds: after so many it is told to end, whatever the user does to its process; grace: what it may take to.
     :raises WorkerDied: there is no result.
     :raises PermissionError: this process may not become that user.
     """
@@ -65,16 +79,73 @@ def run_as(uid: int, gid: int, user: t.Optional[str], function: t.Callable[[], t
         finally:
             os._exit(code)
     os.close(writing)
+    worker = _Worker(pid, reading, seconds, grace)
     try:
-        data = _read(reading)
+        data = worker.read()
     finally:
         os.close(reading)  # a worker that still writes ends then
-        _pid, status = os.waitpid(pid, 0)
+        status = worker.wait()
     code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
     answer = _answer(data)
     if code != 0 or "result" not in answer:
-        raise WorkerDied(code, on_one_line(str(answer.get("died", ""))[:_MAX_SAID]))
+        late = "It took longer than %g s and was ended. " % seconds if worker.is_late else ""
+        raise WorkerDied(code, late + on_one_line(str(answer.get("died", ""))[:_MAX_SAID]))
     return answer["result"]
+
+
+class _Worker:
+    """The process that works, seen from the one that waits for it.
+
+    :ivar is_late: whether it took too long.
+    """
+
+    def __init__(self, pid: int, reading: int, seconds: float, grace: float) -> None:
+        self._pid, self._reading = pid, reading
+        self._limit, self._grace = time.monotonic() + seconds, grace
+        self._status: t.Optional[int] = None
+        self.is_late = False
+
+    def read(self) -> t.Optional[bytes]:
+        """All that is sent; None where that is too much."""
+        parts, size = [], 0
+        poll = select.poll()
+        poll.register(self._reading, select.POLLIN)
+        while True:
+            if not poll.poll(_TICK * 1000):
+                self._watch()
+                if self._status is not None and not poll.poll(0):
+                    return b"".join(parts)
+                continue
+            part = os.read(self._reading, _CHUNK)
+            if not part:
+                return b"".join(parts)
+            parts.append(part)
+            size += len(part)
+            if size > MAX_ANSWER:
+                return None
+
+    def wait(self) -> int:
+        """Its status, when it has ended."""
+        while True:
+            self._watch()
+            if self._status is not None:
+                return self._status
+            time.sleep(_LAST_TICK)
+
+    def _watch(self) -> None:
+        """See whether it has ended, wake it where somebody has stopped it, and end it where it takes too long."""
+        if self._status is not None:
+            return
+        pid, status = os.waitpid(self._pid, os.WNOHANG | os.WUNTRACED)
+        if pid and not os.WIFSTOPPED(status):
+            self._status = status
+        elif pid:
+            os.kill(self._pid, signal.SIGCONT)
+        if self._status is None and time.monotonic() > self._limit:
+            os.kill(self._pid, signal.SIGKILL if self.is_late else signal.SIGTERM)
+            os.kill(self._pid, signal.SIGCONT)
+            self.is_late = True
+            self._limit = time.monotonic() + self._grace
 
 
 def _answer(data: t.Optional[bytes]) -> t.Dict[str, t.Any]:
@@ -121,19 +192,6 @@ def _write(descriptor: int, value: t.Any) -> None:
     data = json.dumps(value).encode("utf-8")
     while data:
         data = data[os.write(descriptor, data) :]
-
-
-def _read(descriptor: int) -> t.Optional[bytes]:
-    """All that is sent; None where that is too much."""
-    parts, size = [], 0
-    while True:
-        part = os.read(descriptor, _CHUNK)
-        if not part:
-            return b"".join(parts)
-        parts.append(part)
-        size += len(part)
-        if size > MAX_ANSWER:
-            return None
 
 
 __all__ = ("MAX_ANSWER", "WorkerDied", "run_as")

@@ -179,6 +179,8 @@ def test_the_document_counts_and_leaves_out_what_differs_from_run_to_run():
     document = fleet_document({"a": GPU, "b": {"unreachable": True, "msg": "x"}})
     assert document["summary"] == {
         "hosts": 2,
+        "containers": 0,
+        "images": 0,
         "hosts_not_seen": ["b"],
         "hosts_incomplete": [],
         "installations": 1,

@@ -192,27 +192,27 @@ def test_a_hostile_cache(host, run_audit, cache):
 
 
 def test_a_cache_that_was_exchanged_for_a_link_is_not_walked(host, run_audit, cache, monkeypatch):
-    before = _storage._contents
+    before = _storage.contents_of
 
-    def exchange(audit, item):
+    def exchange(root, path, note):
         os.rename(host.path(cache), host.path(cache + ".old"))
         host.link(cache, "/etc")
-        return before(audit, item)
+        return before(root, path, note)
 
-    monkeypatch.setattr(_storage, "_contents", exchange)
+    monkeypatch.setattr(_storage, "contents_of", exchange)
     auditing = run_audit(host, rules("cache.size"), storage=True)
     assert auditing.judgement.findings == []
     assert any("exchanged" in entry["reason"] for entry in auditing.look.report.entries)
 
 
 def test_the_time_limit_holds_in_the_walk(host, run_audit, cache, monkeypatch):
-    before = _storage._contents
+    before = _storage.contents_of
 
-    def too_late(audit, item):
-        audit.root.deadline = time.monotonic() - 1
-        return before(audit, item)
+    def too_late(root, path, note):
+        root.deadline = time.monotonic() - 1
+        return before(root, path, note)
 
-    monkeypatch.setattr(_storage, "_contents", too_late)
+    monkeypatch.setattr(_storage, "contents_of", too_late)
     auditing = run_audit(host, rules("cache.size"), storage=True)
     assert [entry["reason"] for entry in auditing.judgement.unjudged] == ["the time limit passed"]
     assert isinstance(auditing.look._error, TimeIsUp)

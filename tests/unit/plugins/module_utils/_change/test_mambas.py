@@ -112,13 +112,13 @@ class StandIn(Runner):
 
 
 @pytest.fixture
-def session():
+def session(tmp_path):
     """Makes a session for a place, whose programs are those of a stand-in."""
     folders = []
 
     def make(place, runner):
         folders.append(open_state(place.prefix))
-        made = Session(place, folders[-1], types.SimpleNamespace(descriptor=0), Interrupts())
+        made = Session(place, folders[-1], str(tmp_path / "own"), types.SimpleNamespace(descriptor=0), Interrupts())
         made.runner = runner
         return made
 
@@ -200,7 +200,7 @@ def test_a_micromamba_is_updated(session, micromamba):
     assert result["outcome"] == "committed" and micromamba.there == "2.8.1"
     words = next(command.arguments for command in micromamba.commands if command.arguments[1] == "self-update")
     assert words[2:] == ("-y", "--json", "--version", "2.8.1", "--override-channels", "-c", "conda-forge")
-    assert all(command.environment["HOME"].endswith("/bin/.labfleet-conda/home") for command in micromamba.commands)
+    assert all(command.environment["HOME"].endswith("/own") for command in micromamba.commands)
     again = self_update(session, micromamba)
     assert again["before"] == {"micromamba": "2.8.1"} and "outcome" not in again
 

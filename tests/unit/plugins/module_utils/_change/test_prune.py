@@ -10,6 +10,7 @@ import os
 
 import pytest
 
+from ansible_collections.labfleet.conda.plugins.module_utils._change import _prune
 from ansible_collections.labfleet.conda.plugins.module_utils._change import _snapshot as snapshots
 from ansible_collections.labfleet.conda.plugins.module_utils._change._prune import (
     measure,
@@ -19,6 +20,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._prune impo
     too_many,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._store import Snapshot
+from ansible_collections.labfleet.conda.plugins.module_utils._system._measure_links import last_change
 
 from .trees import base, write
 
@@ -81,3 +83,42 @@ def test_prune_removes_them_and_spares_the_protected(tmp_path):
     assert prune(prefix, keep=9, max_bytes=0, now=NOW, protect={ids[3]}) == [ids[0], ids[2]]
     if taken[3].counts["linked"] > 1:  # not where the file system clones everything
         assert own_bytes(measure(prefix, taken[3])) >= before + 10000
+
+
+@pytest.mark.parametrize(
+    ("limits", "gone"),
+    [
+        ({"keep": 3}, []),
+        ({"keep": 1}, ["c", "a"]),
+        ({"keep": 0}, ["c", "a"]),  # b is protected
+        ({"keep": 9, "max_age_days": 1.5}, ["c"]),
+        ({"keep": 9, "max_bytes": 9000}, ["c", "a"]),
+        ({"keep": 9, "max_bytes": 9000, "dry": True}, ["c", "a"]),
+    ],
+)
+def test_files_set_aside_go_by_the_same_limits(tmp_path, monkeypatch, limits, gone):
+    """They are as old as what was last put there, whatever snapshot they are named by."""
+    (tmp_path / ".labfleet-conda").mkdir(mode=0o700)
+    for name in "abc":
+        write(str(tmp_path), ".labfleet-conda/set-aside/%s/lib/file" % name, name * 5000)
+    ages = dict(zip("cab", (2, 1, 0)))
+    monkeypatch.setattr(
+        _prune,
+        "last_change",
+        lambda folder: NOW - DAY * ages[os.path.basename(os.readlink("/proc/self/fd/%d" % folder))],
+    )
+    above = str(tmp_path / ".labfleet-conda/set-aside")
+    assert _prune.prune_set_aside(str(tmp_path), protect=["b"], now=NOW, **limits) == [
+        above + "/" + name for name in gone
+    ]
+    assert set(os.listdir(above)) == set("abc") - (set() if limits.get("dry") else set(gone))
+
+
+def test_when_something_was_put_there_is_known(tmp_path):
+    write(str(tmp_path), "lib/old", "")
+    os.utime(str(tmp_path / "lib/old"), (0, 0))
+    folder = os.open(str(tmp_path), os.O_RDONLY)
+    try:
+        assert abs(last_change(folder) - os.stat(str(tmp_path / "lib/old")).st_ctime) < 1
+    finally:
+        os.close(folder)

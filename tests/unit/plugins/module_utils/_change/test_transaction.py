@@ -51,7 +51,8 @@ class FakeStore(transaction.Store):
         self.content = self.snapshots[snapshot]
         return {"changed": 1, "problems": self.problems}
 
-    def drop_unfinished(self):
+    def drop(self, snapshot):
+        self.snapshots.pop(snapshot, None)
         self.unfinished = False
 
     def settle(self):
@@ -135,6 +136,43 @@ def test_without_a_snapshot_nothing_is_begun(store):
         run(store, FakeChange(store))
     assert store.content == "old" and not store.unfinished
     assert journal(store) is None, "nothing of it is left to do"
+
+
+def first_step(earlier=()):
+    record = {"action": "update", "prefix": "/opt/conda"}
+    return transaction.Journal(ID, "snapshot", (), (), record, tuple(earlier))
+
+
+def test_a_snapshot_that_was_taken_before_is_not_taken_again(store):
+    taken = transaction.take_first(store, first_step(), "a test", note=lambda text: None)
+    store.fail = "It is taken twice."
+    outcome = transaction.transact(store, FakeChange(store), ID, note=lambda text: None, taken=taken)
+    assert (outcome.outcome, outcome.snapshot) == (transaction.COMMITTED, {"id": ID})
+
+
+def test_of_a_change_that_is_given_up_nothing_is_left_but_earlier_records(store):
+    for earlier in ([], [{"action": "update", "snapshot": "one"}]):
+        journal_before = first_step(earlier)
+        transaction.take_first(store, journal_before, "a test", note=lambda text: None)
+        transaction.give_up(store, journal_before)
+        assert store.snapshots == {} and store.content == "old"
+        found = transaction.recover_all(store, note=lambda text: None)
+        assert [record["snapshot"] for record in found] == [record["snapshot"] for record in earlier]
+
+
+def test_killed_before_it_is_known_what_to_do_the_snapshot_goes(store):
+    transaction.take_first(store, first_step(), "a test", note=lambda text: None)
+    record = transaction.recover(store, note=lambda text: None)
+    assert record["outcome"] == "recovered" and "had changed nothing yet" in record["message"]
+    assert store.snapshots == {} and store.content == "old"
+
+
+def test_what_an_earlier_run_has_left_is_told_in_a_sentence(store):
+    assert transaction.recovery(transaction.recover_all(store, note=lambda text: None)) == {}
+    run(store, FakeChange(store))
+    told = transaction.recovery(transaction.recover_all(store, note=lambda text: None))
+    text = "An earlier run had ended its change (committed), but was cut off before it could write that down."
+    assert told == {"recovered": text, "changed": True}
 
 
 def test_records_that_are_not_written_down_yet_are_carried_along(store):

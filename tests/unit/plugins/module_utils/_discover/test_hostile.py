@@ -17,7 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.labfleet.conda.plugins.module_utils._discover import _scan
-from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import Options, scan
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._look_result import scan
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import Options
 from ansible_collections.labfleet.conda.plugins.module_utils._system import _directory, _root
 
 BASE = ("conda-26.7.1-py313_0", "python-3.13.1-h1_0")

@@ -11,8 +11,9 @@ import os
 
 import pytest
 
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._look_result import scan
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._places import base_of_command, mentions
-from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import Options, ScanError, scan
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import Options, ScanError
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._solver import default_solver
 
 BASE = ("conda-26.7.1-py313_0", "python-3.13.1-h1_0", "conda-libmamba-solver-26.6.0-py_0", "libmambapy-2.8.1-py_0")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -99,6 +100,26 @@ def test_a_worker_that_never_stops_to_send_does_not_fill_the_memory(monkeypatch)
     monkeypatch.setattr(_worker, "_write", flood)
     with pytest.raises(WorkerDied, match="more than the 1048576 bytes"):
         run_as(os.geteuid(), os.getegid(), None, dict)
+
+
+def test_a_worker_that_somebody_stops_goes_on():
+    def stop():
+        os.kill(os.getpid(), signal.SIGSTOP)
+        return "went on"
+
+    assert run_as(os.geteuid(), os.getegid(), None, stop, seconds=60) == "went on"
+
+
+@pytest.mark.parametrize("ends", [True, False], ids=["told to end", "killed"])
+def test_a_worker_that_takes_too_long_is_ended(ends):
+    def work():
+        signal.signal(signal.SIGTERM, (lambda *_unused: os._exit(9)) if ends else signal.SIG_IGN)
+        while True:
+            os.kill(os.getpid(), signal.SIGSTOP)  # and stops itself as often as it is woken
+
+    with pytest.raises(WorkerDied, match="longer than 0.2 s") as died:
+        run_as(os.geteuid(), os.getegid(), None, work, seconds=0.2, grace=60 if ends else 0.2)
+    assert died.value.code == (9 if ends else -signal.SIGKILL)
 
 
 def test_a_worker_that_dies_says_so_in_one_line_without_a_traceback():

@@ -90,6 +90,12 @@ def test_at_the_time_limit_a_program_may_clean_up(tmp_path):
     assert done.stdout == b"ready\nundone\n"
 
 
+def test_a_program_that_somebody_has_stopped_is_woken_to_clean_up():
+    script = "trap 'echo undone; exit 7' TERM; kill -STOP $$; while :; do sleep 0.05; done"
+    done = Supervised().run(shell(script, seconds=0.3, grace=20))
+    assert done.timed_out and not done.killed and (done.code, done.stdout) == (7, b"undone\n")
+
+
 def test_who_does_not_end_is_killed_with_all_that_it_started(tmp_path):
     script = "trap '' TERM; sleep 300 & echo $!; echo $$; wait; while :; do sleep 1; done"
     done = Supervised().run(shell(script, seconds=0.2, grace=0.3))
@@ -143,3 +149,74 @@ def test_a_descriptor_is_inherited_only_where_asked(tmp_path):
         assert Supervised(inherit=[descriptor]).run(shell(script)).stdout == b"open\n"
     finally:
         os.close(descriptor)
+
+
+# Says what it will do, waits for the word, and says what it has done.
+STOPS = """
+import os, sys, time
+told = int(os.environ["TOLD"])
+os.write(told, b"will do it")
+os.close(told)
+if os.read(0, 1) != b"y":
+    sys.exit(9)
+print("did it", flush=True)
+"""
+
+
+def stops(more="", **options):
+    return Command((sys.executable, "-c", STOPS + more), ENVIRONMENT, **options)
+
+
+def test_a_program_stops_half_way_and_goes_on_when_it_is_told():
+    seen = []
+    with Supervised().hold(stops(), "TOLD", meanwhile=lambda: seen.append("meanwhile")) as held:
+        assert (held.told, held.ended, seen) == (b"will do it", None, ["meanwhile"])
+        done = held.go_on(seconds=20, grace=20)
+    assert (done.code, done.stdout) == (0, b"did it\n")
+
+
+def test_one_that_is_not_told_to_go_on_ends():
+    with Supervised().hold(stops(grace=20), "TOLD") as held:
+        assert held.ended is None
+    assert held.ended.code != 0 and b"did it" not in held.ended.stdout
+
+
+def test_one_whose_starter_is_gone_ends_too(tmp_path):
+    script = """
+import os, sys
+sys.path[:0] = %r
+from ansible_collections.labfleet.conda.plugins.module_utils._system._run import Command, Supervised
+held = Supervised().hold(Command((sys.executable, "-c", %r), {}), "TOLD")
+print(held._running._process.pid, flush=True)
+os.kill(os.getpid(), 9)
+""" % (sys.path, STOPS + "open(%r, 'w')" % str(tmp_path / "done"))
+    done = Supervised().run(Command((sys.executable, "-c", script), ENVIRONMENT))
+    assert done.code == -signal.SIGKILL
+    wait_until(lambda: not is_running(int(done.stdout)))
+    assert not (tmp_path / "done").exists()
+
+
+def test_one_that_ends_before_it_stops_tells_how():
+    with Supervised().hold(shell("echo no; exit 3"), "TOLD") as held:
+        assert (held.told, held.ended.code, held.ended.stdout) == (b"", 3, b"no\n")
+
+
+def test_what_fails_meanwhile_ends_it(tmp_path):
+    def fail():
+        raise ValueError("meanwhile")
+
+    with pytest.raises(ValueError, match="meanwhile"):
+        Supervised().hold(shell("echo $$ > %s/pid; exec sleep 300" % tmp_path, grace=20), "TOLD", meanwhile=fail)
+    with pytest.raises(ValueError, match="meanwhile"):
+        Supervised().run_all([shell("exec sleep 300", grace=20)], meanwhile=fail)
+
+
+def test_the_time_begins_anew_when_it_goes_on():
+    with Supervised().hold(stops("time.sleep(300)", seconds=60), "TOLD") as held:
+        done = held.go_on(seconds=0.2, grace=20)
+    assert done.timed_out and done.stdout == b"did it\n"
+
+
+def test_one_that_takes_too_long_to_stop_is_ended():
+    with Supervised().hold(shell("exec sleep 300", seconds=0.2, grace=20), "TOLD") as held:
+        assert held.told == b"" and held.ended.timed_out

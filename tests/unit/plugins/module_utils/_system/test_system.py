@@ -13,12 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ansible_collections.labfleet.conda.plugins.module_utils._system import _walk
 from ansible_collections.labfleet.conda.plugins.module_utils._system._access import (
     Writers,
     parse_access_control,
     writers,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._system._durable import remove_tree
+from ansible_collections.labfleet.conda.plugins.module_utils._system._files import tree_files
 from ansible_collections.labfleet.conda.plugins.module_utils._system._mounts import parse_mount_table
 from ansible_collections.labfleet.conda.plugins.module_utils._system._processes import list_processes, parse_environment
 from ansible_collections.labfleet.conda.plugins.module_utils._system._root import Root
@@ -115,6 +117,23 @@ def test_this_very_process_is_seen():
         pytest.skip("no /proc here")
     mine = [process for process in list_processes(root) if process.pid == os.getpid()]
     assert mine and mine[0].uid == os.geteuid() and os.path.samefile(mine[0].program, "/proc/self/exe")
+
+
+def test_the_files_of_a_tree_are_told_from_its_top_on_and_links_are_files(tmp_path):
+    (tmp_path / "lib" / "python").mkdir(parents=True)
+    (tmp_path / "lib" / "python" / "x.py.c~").write_text("")
+    (tmp_path / "lib" / "lib64").symlink_to("python")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "y").write_text("")
+    found = tree_files(str(tmp_path), ["lib", "not-there"])
+    assert found == {"lib/python", "lib/lib64", "lib/python/x.py.c~"}
+
+
+@pytest.mark.parametrize(("kind", "keeps"), [("ext4", True), ("overlay", False), ("nfs4", False)])
+def test_only_known_file_systems_are_taken_to_keep_inode_numbers(tmp_path, monkeypatch, kind, keeps):
+    mount = parse_mount_table(b"30 1 8:1 / / rw - %s /dev/x rw" % kind.encode())
+    monkeypatch.setattr(_walk, "parse_mount_table", lambda data: mount)
+    assert _walk.keeps_inodes(str(tmp_path)) == keeps
 
 
 def test_a_tree_is_not_removed_beyond_what_is_mounted_in_it(tmp_path, monkeypatch):

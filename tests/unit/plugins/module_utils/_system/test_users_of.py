@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 
 import pytest
 
-from ansible_collections.labfleet.conda.plugins.module_utils._system._users_of import uses_of
+from ansible_collections.labfleet.conda.plugins.module_utils._system._users_of import managers_at_work, uses_of
 
 
 @pytest.fixture
@@ -80,6 +81,12 @@ def test_pip_run_by_the_prefix_is_a_package_manager(prefix, start, tmp_path):
     assert how(prefix, start(prefix + "/bin/python3", str(tmp_path / "pip"), "install", "x")) == ["manager"]
 
 
+def test_a_conda_that_runs_in_a_text_of_ours_is_a_package_manager(prefix, start, tmp_path):
+    shutil.copy("/bin/sh", prefix + "/bin/python3")
+    words = ("-c", "read x < %s" % _pipe(tmp_path), prefix + "/bin/conda", "install", "x")
+    assert how(prefix, start(prefix + "/bin/python3", *words)) == ["manager"]
+
+
 def test_the_name_of_a_process_is_told_on_one_line(prefix, start):
     odd = os.fsencode(prefix) + b"/bin/\x1b[2J\n\xff"
     shutil.copy("/bin/sleep", odd)
@@ -99,3 +106,49 @@ def _pipe(tmp_path):
     if not os.path.exists(path):
         os.mkfifo(path)
     return path
+
+
+@pytest.fixture
+def conda(tmp_path, start):
+    """Starts a Python program that looks like the conda of a base prefix, and returns its number once it runs."""
+    program = tmp_path / "base" / "bin" / "conda"
+    program.parent.mkdir(parents=True, exist_ok=True)
+    program.write_text("import os, signal\nopen(os.environ['MARK'], 'w').write('started')\nsignal.pause()\n")
+
+    def start_(*words, **variables):
+        mark = tmp_path / ("mark-" + "-".join(words).replace("/", "_"))
+        os.mkfifo(str(mark))
+        pid = start(sys.executable, str(program), *words, env=dict(os.environ, MARK=str(mark), **variables))
+        assert mark.read_text() == "started"
+        return pid
+
+    return start_
+
+
+def working(pid, *, uids=None, spared=()):
+    asked = managers_at_work(uids, spared=lambda base, uid: (base, uid) in spared)
+    return [use.program for use in asked if use.pid == pid]
+
+
+def test_a_conda_that_changes_something_is_at_work_on_caches(conda):
+    assert working(conda("install", "-n", "run", "x")) == ["conda"]
+    assert working(conda("--debug", "create")) == ["conda"]
+
+
+def test_a_conda_that_only_waits_for_what_it_runs_is_not(conda):
+    assert working(conda("run", "-n", "work", "python")) == []
+    assert working(conda("shell.posix", "activate")) == []
+
+
+def test_one_that_cannot_reach_the_cache_or_has_other_caches_is_not(conda, tmp_path):
+    pid = conda("install", "x")
+    assert working(pid, uids={os.geteuid()}) == ["conda"]
+    assert working(pid, uids={os.geteuid() + 1}) == []
+    spared = {(str(tmp_path / "base"), os.geteuid())}
+    assert working(pid, spared=spared) == []
+    assert working(conda("install", "y", CONDA_PKGS_DIRS="/srv/pkgs"), spared=spared) == ["conda"]
+
+
+def test_pip_has_no_cache_of_packages_of_conda(tmp_path, start):
+    shutil.copy("/bin/sleep", str(tmp_path / "pip"))
+    assert working(start(str(tmp_path / "pip"), "300")) == []
