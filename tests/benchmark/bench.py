@@ -323,32 +323,6 @@ def desired_state() -> t.Iterator[Row]:
     yield Row(*texts, f"{ratio:.2f} x", "<= 1.15 x", ratio <= 1.15)
 
 
-def in_containers() -> t.Iterator[Row]:
-    """Looking into containers and images from their host, and tasks in a container."""
-    found = containers.measured()
-    texts = (f"{found.outside * 1000:.1f} ms", f"docker exec conda list {found.inside * 1000:.0f} ms")
-    ratio = f"{found.inside / found.outside:.0f} x faster"
-    yield Row(f"each of {containers.COUNT} containers, looked into", *texts, ratio, "< 10 ms", found.outside < 0.01)
-    what = f"{found.image_count} images of {found.image_bytes / 1e9:.1f} GB"
-    yield Row(what, f"{found.images:.2f} s", "", "", "< 5 s", found.images < 5)
-    ours, theirs = containers.connection()
-    texts = (f"{ours:.1f} s", f"community.docker.docker {theirs:.1f} s", f"{ours / theirs:.2f} x")
-    yield Row(f"{containers.TASKS} tasks in a local container", *texts, "<= 1.2 x", ours <= 1.2 * theirs)
-
-
-def desired_state() -> t.Iterator[Row]:
-    """What a desired state costs that is there already: no tool is started to see that."""
-    item = config.measured()
-    texts = ("three settings that hold already", f"{item.nothing * 1000:.1f} ms")
-    theirs = (f"one conda config --set {item.command * 1000:.0f} ms", f"{item.command / item.nothing:.0f} x faster")
-    yield Row(*texts, *theirs, "< 50 ms", item.nothing < 0.05)
-    texts = ("one of three settings changes, on disk and in the ledger", f"{item.change * 1000:.1f} ms")
-    ratio = f"{item.command / item.change:.0f} x faster"
-    yield Row(*texts, theirs[0], ratio, "< 200 ms", item.change < 0.2)
-    yield Row("loading the code of conda_config, from files", f"{item.loaded * 1000:.0f} ms", "", "", "", None)
-    yield from packages()
-
-
 PARTS = {
     "desired": desired_state,
     "config": settings,
