@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import typing as t
@@ -103,9 +104,11 @@ def test_each_state_goes_up_the_ladder(base, name):
     for _time in range(2):  # once as it is, and once after somebody has changed it
         before = listed(base)
         assert before.get(ladder.package) == ladder.before
+        shutil.rmtree(base.path / "envs/app/.labfleet-conda", ignore_errors=True)
         planned = run(base, check=True, **options)
         assert (planned["outcome"], planned["changed"]) == ("planned", True), planned
         assert listed(base) == before
+        assert not (base.path / "envs/app/.labfleet-conda").exists()
         done = run(base, **options)
         assert (done["outcome"], done["changed"]) == ("committed", True), done
         after = listed(base)

@@ -64,6 +64,8 @@ REPORTED, CLEANED, MOVED, SPLIT = "reported", "cleaned", "moved", "split"
 _KINDS = {"archives": ARCHIVE, "packages": PACKAGE, "leftovers": LEFTOVER, "index_cache": INDEX}
 _FINISH = {CLEAN: finish_clean, MOVE: finish_move, SPLIT_ACTION: finish_split}
 _MAX_UNSEEN = 20
+# What one look may take, and what the move of a cache to another file system may, however large and slow they are.
+_LOOK_SECONDS, _WORK_SECONDS = 300.0, 24 * 3600.0
 _Map = t.Dict[str, t.Any]
 _Note = t.Callable[[str], None]
 
@@ -205,7 +207,7 @@ class _Task:
             return
         entry.update(to=plan.new, link=plan.old)
         result["diff"] = {"before": plan.old + "\n", "after": plan.new + "\n"}
-        closed = run_as(place.uid, place.gid, place.owner, lambda: unwritable(plan.parents))
+        closed = run_as(place.uid, place.gid, place.owner, lambda: unwritable(plan.parents), seconds=_LOOK_SECONDS)
         if closed:
             text = "%s cannot be moved to %s: its owner %s may not write to %s. Let it be a directory of that user."
             raise Refused(text % (plan.old, plan.new, place.owner_name, closed[0]), result)
@@ -253,8 +255,10 @@ class _Task:
             seconds = options["lock_seconds"]
             return t.cast(_Map, cleaned(with_cache(place, begin, what=what, lock_seconds=seconds, waiting=waiting)))
 
+        seconds = options["lock_seconds"] + options["busy_seconds"] + _WORK_SECONDS
         try:
-            return told(run_as(place.uid, place.gid, place.owner, run), place.path, action)
+            answer = run_as(place.uid, place.gid, place.owner, run, seconds=seconds)
+            return told(answer, place.path, action)
         except WorkerDied as died:
             text = "%s The next run on %s finishes what was begun."
             error = {"kind": "failed", "message": text % (died, place.path)}

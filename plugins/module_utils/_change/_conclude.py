@@ -14,7 +14,7 @@ import datetime
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import Failed, Refused
-from ansible_collections.labfleet.conda.plugins.module_utils._change._journal import DONE, read_journal
+from ansible_collections.labfleet.conda.plugins.module_utils._change._journal import DONE
 from ansible_collections.labfleet.conda.plugins.module_utils._change._place import Place, look_at, refuse_unless_ours
 from ansible_collections.labfleet.conda.plugins.module_utils._change._prune import prune, prune_set_aside
 from ansible_collections.labfleet.conda.plugins.module_utils._change._session import (
@@ -197,7 +197,7 @@ def earlier_run(
     :param whole: tells what is wrong with the prefix after it was restored.
     """
     if check:
-        journal = read_journal(session.folder, session.prefix) if session.folder >= 0 else None
+        journal = session.journal()
         if journal is None or journal.phase == DONE:
             return {}
         text = "An interrupted change of %s is to be undone first; a run without check mode does so."

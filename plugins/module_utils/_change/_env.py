@@ -125,7 +125,7 @@ class _Wish:
             return dict(self._result, **deferred)
         work = EnvWork(options, self._wanted, check=self._check, note=self._note)
         what = "plans a change" if self._check else "changes the environment"
-        answer = run_work(place, work, options, what=what)
+        answer = run_work(place, work, options, what=what, check=self._check)
         return concluded(place, options, answer, self._result, action=work.action, check=self._check)
 
     def _clear_half_made(self, place: Place) -> bool:

@@ -23,7 +23,6 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._env_change
 from ansible_collections.labfleet.conda.plugins.module_utils._change._env_marks import apply_marks
 from ansible_collections.labfleet.conda.plugins.module_utils._change._env_plan import EnvPlan, extras_of
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import Failed
-from ansible_collections.labfleet.conda.plugins.module_utils._change._journal import read_journal
 from ansible_collections.labfleet.conda.plugins.module_utils._change._package import Package
 from ansible_collections.labfleet.conda.plugins.module_utils._change._package_changes import (
     PackageChange,
@@ -67,7 +66,7 @@ class EnvWork(Work):
         self._before: t.Optional[Environment] = None
 
     def __call__(self, session: Session) -> _Map:
-        if read_journal(session.folder, session.prefix) is None:
+        if session.journal() is None:
             self._before = read_packages(session.prefix)
             self._open = self.wanted.open_in(self._before)
             if not self._open.changes_packages:  # for which no tool is needed

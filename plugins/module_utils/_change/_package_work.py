@@ -95,7 +95,7 @@ def change_place(
         return dict(result, **deferred)
     what = "plans a change of packages" if check else "changes packages"
     work = PackageWork(options, wish, check=check, note=note)
-    answer = run_work(place, work, options, what=what)
+    answer = run_work(place, work, options, what=what, check=check)
     return concluded(place, options, answer, result, action=ACTION, check=check)
 
 

@@ -157,6 +157,13 @@ class Session:
         self.runner: Runner = Supervised(interrupts, inherit=[lock.descriptor] if lock else [])
         self.records: t.List[t.Dict[str, t.Any]] = []
 
+    def journal(self) -> t.Optional[Journal]:
+        """What an earlier run has left; None where it has left nothing.
+
+        :raises Failed: it says nothing that can be understood.
+        """
+        return read_journal(self.folder, self.prefix) if self.folder >= 0 else None
+
     def environment(self, *, own_home: bool = False) -> t.Dict[str, str]:
         """The environment variables of a program that is started.
 

@@ -40,6 +40,8 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._worker imp
 
 _STORAGE = "/.local/share/containers/storage"
 _LEAST_SECONDS = 1.0
+# What the Podman of one user may take, who can stop the process that asks it; an engine has a minute at the most.
+_USER_SECONDS, _GRACE = 90.0, 5.0
 _Map = t.Dict[str, t.Any]
 _Thing = t.Union[Container, Image]
 
@@ -103,7 +105,8 @@ def _ask(look: Look, wanted: Wanted) -> Answers:
         if home.uid == 0 or not home.user or not _has_storage(root, home):
             continue
         try:
-            plain = run_as(home.uid, _group_of(root, home), home.user, functools.partial(_ask_as, root, home, wanted))
+            ask = functools.partial(_ask_as, root, home, wanted)
+            plain = run_as(home.uid, _group_of(root, home), home.user, ask, seconds=_USER_SECONDS, grace=_GRACE)
         except (WorkerDied, OSError) as error:
             look.report.add(home.path + _STORAGE, "the containers of user %s are not known: %s" % (home.user, error))
             continue
