@@ -36,24 +36,30 @@ def _make_importable():
 _make_importable()
 
 
-# The longest first: the tests on real hosts, which share these and so one process; each long gate for itself.
+# What comes first when several processes share the tests: what takes longest.
 LONG = ("tests/integration/", "tests/gates/test_sanity.py", "tests/gates/test_pythons.py")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Say which tests belong together when several processes share them ("pytest -n 2 --dist loadgroup")."""
+    """Say which tests belong together when several processes share them ("pytest -n 2 --dist loadgroup").
+
+    The tests on the lab's hosts share these, and so one process; all others of a file stay together, and each long gate
+    is for itself.
+    """
     if not hasattr(config, "workerinput"):
         return
-    items.sort(key=lambda item: _turn(item.nodeid))
+    on_hosts = {_file(item) for item in items if "lab_hosts" in getattr(item, "fixturenames", ())}
+    items.sort(key=lambda item: (_file(item) not in on_hosts, _turn(item.nodeid)))
     for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item.nodeid)))
+        group = "hosts" if _file(item) in on_hosts else _file(item)
+        if not group.startswith("tests/integration/") and item.nodeid.startswith(LONG[1:]):
+            group = item.nodeid
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
+def _file(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
 
 
 def _turn(nodeid: str) -> int:
     return next((turn for turn, start in enumerate(LONG) if nodeid.startswith(start)), len(LONG))
-
-
-def _group(nodeid: str) -> str:
-    if nodeid.startswith("tests/integration/"):
-        return "integration"
-    return nodeid if nodeid.startswith(LONG) else nodeid.partition("::")[0]

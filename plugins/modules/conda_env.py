@@ -408,6 +408,14 @@ pruned:
   type: list
   elements: str
   sample: []
+pruned_set_aside:
+  description:
+    - The directories of files set aside by earlier restores that were removed, as O(keep_snapshots), O(keep_days) and
+      O(keep_bytes) say.
+  returned: when a change was kept
+  type: list
+  elements: str
+  sample: []
 space:
   description: The bytes that were needed, of them those to download, and those that were free.
   returned: when a change was planned
