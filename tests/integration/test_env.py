@@ -120,7 +120,10 @@ def ladder(
 def test_present_from_a_file_and_then_a_newer_file(host):
     first = TRAIN.format(wheels=host.wheels)
     other = first.replace("six=1.10", "six=1.11").replace("  LAB:", "  MORE: x\n  LAB:")
-    see = lambda: host.path("train").exists() and host.listing("train")  # noqa: E731
+
+    def see():
+        return host.path("train").exists() and host.listing("train")
+
     seen = ladder(host, "train", {"content": first}, {"content": other}, see)
     assert seen[0] is False
     assert host.records("train")["six"] == "1.11.0" and {"python", "click", "pip"} <= set(host.records("train"))
@@ -150,7 +153,10 @@ def test_an_explicit_list_and_its_sums(host, tmp_path):
     content = host.run("model", state="exported", format="explicit")["content"]
     lines = content.splitlines()
     other = "\n".join(line for line in lines if "/click-" not in line)
-    see = lambda: host.path("copy").exists() and host.listing("copy")  # noqa: E731
+
+    def see():
+        return host.path("copy").exists() and host.listing("copy")
+
     options = {"content": content, "state": "exact"}
     ladder(host, "copy", options, {"content": other, "state": "exact"}, see)
     assert "click" not in host.records("copy") and host.records("copy")["python"].startswith("3.6")
@@ -354,7 +360,7 @@ def test_what_is_exported_is_what_the_tool_exports(host):
 
 def test_killed_at_any_instant_the_next_run_creates_it_whole(host):
     chance = random.Random(17)
-    for _ in range(KILLS):
+    for _kill in range(KILLS):
         update = Update(host.base, "conda_env", name="killed", packages=["python=3.6", "flask"])
         if not update.kill("apply", chance.uniform(0, 1.5)):
             shutil.rmtree(host.path("killed"), ignore_errors=True)

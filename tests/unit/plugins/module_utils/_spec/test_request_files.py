@@ -339,7 +339,9 @@ def test_a_lock_that_rattler_writes_is_read(tmp_path):
     platform = rattler.LockPlatform("linux-64")
     lock = rattler.LockFile([platform])
     lock.set_channels("default", [rattler.LockChannel(FORGE)])
-    lock.add_conda_package("default", platform, rattler.RepoDataRecord(record, url.split("/")[-1], url, FORGE))
+    lock.add_conda_package(
+        "default", platform, rattler.RepoDataRecord(record, url.rsplit("/", maxsplit=1)[-1], url, FORGE)
+    )
     lock.to_path(tmp_path / "pixi.lock")
     found = read((tmp_path / "pixi.lock").read_text())
     assert [(item.url, item.md5, item.sha256) for item in found.explicit] == [(url, MD5, SHA256)]
