@@ -40,6 +40,7 @@ _make_importable()
 LONG = ("tests/integration/", "tests/gates/test_sanity.py", "tests/gates/test_pythons.py")
 
 
+@pytest.hookimpl(tryfirst=True)  # before the plugin looks for these marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Say which tests belong together when several processes share them ("pytest -n 2 --dist loadgroup").
 
