@@ -37,29 +37,13 @@ _make_importable()
 
 
 # What comes first when several processes share the tests: what takes longest.
-LONG = ("tests/integration/", "tests/gates/test_sanity.py", "tests/gates/test_pythons.py")
+LONG = ("tests/gates/test_sanity.py", "tests/integration/", "tests/gates/test_pythons.py")
 
 
-@pytest.hookimpl(tryfirst=True)  # before the plugin looks for these marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Say which tests belong together when several processes share them ("pytest -n 2 --dist loadgroup").
-
-    The tests on the lab's hosts share these, and so one process; all others of a file stay together, and each long gate
-    is for itself.
-    """
-    if not hasattr(config, "workerinput"):
-        return
-    on_hosts = {_file(item) for item in items if "lab_hosts" in getattr(item, "fixturenames", ())}
-    items.sort(key=lambda item: (_file(item) not in on_hosts, _turn(item.nodeid)))
-    for item in items:
-        group = "hosts" if _file(item) in on_hosts else _file(item)
-        if not group.startswith("tests/integration/") and item.nodeid.startswith(LONG[1:]):
-            group = item.nodeid
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
-def _file(item: pytest.Item) -> str:
-    return item.nodeid.partition("::")[0]
+    """Put the longest first when several processes share the tests, file by file ("pytest -n 2 --dist loadfile")."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: _turn(item.nodeid))
 
 
 def _turn(nodeid: str) -> int:
