@@ -16,7 +16,8 @@ import typing as t
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action.normal import ActionModule as NormalActionModule
 
-_OBJECTS_BETWEEN_COLLECTIONS = 200000
+# More than the largest module makes: about 30 MB, which the process gives back when the host's task ends.
+_OBJECTS_BETWEEN_COLLECTIONS = 1000000
 
 
 class HostAction(NormalActionModule):

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import collections
+import itertools
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._context import Audit
@@ -36,6 +37,7 @@ _TOO_MANY = "its records name more than %d files; the rest was not looked at"
 
 _ByDirectory = t.Dict[str, t.List[str]]
 _Grouped = t.List[t.Tuple[str, t.List[str]]]
+_Lists = t.List[t.List[str]]
 
 
 def missing_files(environment: Environment, audit: Audit) -> t.Dict[str, t.List[str]]:
@@ -46,12 +48,13 @@ def missing_files(environment: Environment, audit: Audit) -> t.Dict[str, t.List[
     wanted: _ByDirectory = {}
     with audit.root.directory(environment.prefix) as prefix:
         records = list(_files_of_all(environment, prefix, audit))
+        others: t.Dict[str, _Lists] = {}
         for _record, by_directory in records:
             for directory, names in by_directory:
-                if directory in wanted:
-                    wanted[directory] += names
-                else:
-                    wanted[directory] = names[:]
+                if wanted.setdefault(directory, names) is not names:
+                    others.setdefault(directory, []).append(names)
+        for directory, lists in others.items():
+            wanted[directory] = list(itertools.chain(wanted[directory], *lists))
         found = look_for(prefix, wanted)
     _note_unknown(found.unknown, environment, audit)
     if not found.absent:
