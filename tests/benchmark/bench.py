@@ -270,10 +270,11 @@ def safety() -> t.Iterator[Row]:
         ("12 packages, channel of 10,000, large base", 1.25),
     )
     for item, (what, wanted) in zip(updates.measured(), cases, strict=True):
-        ratio = item.ours / item.bare
-        texts = (f"update, {what}, {item.files} files", f"{item.ours:.2f} s", f"bare install {item.bare:.2f} s")
-        yield Row(*texts, f"{ratio:.2f} x", f"<= {wanted} x", ratio <= wanted)
-        texts = ("the same with nothing to do, process and all", f"{item.nothing:.2f} s", "", "", "no conda started")
+        ratio = item.ours.wall / item.bare.wall
+        texts = (f"update, {what}, {item.files} files", f"{item.ours}", f"bare install {item.bare}")
+        more = f"{ratio:.2f} x, CPU {item.ours.cpu / item.bare.cpu:.2f} x"
+        yield Row(*texts, more, f"<= {wanted} x", ratio <= wanted)
+        texts = ("the same with nothing to do, process and all", f"{item.nothing}", "", "", "no conda started")
         yield Row(*texts, None)
 
 
