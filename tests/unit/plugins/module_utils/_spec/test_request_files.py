@@ -369,11 +369,11 @@ CLAUSES += [
 
 @pytest.mark.parametrize("clause", CLAUSES)
 def test_a_clause_of_a_requirement_is_judged_as_pip_judges_it(clause):
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
+    specifiers = pytest.importorskip("packaging.specifiers")
+    pytest.importorskip("packaging", "26", reason="packaging 26 corrected the order of pre- and post-releases")
     try:
-        expected = SpecifierSet(clause, prereleases=True)
-    except InvalidSpecifier:  # an order of a version with a local part is not allowed
+        expected = specifiers.SpecifierSet(clause, prereleases=True)
+    except specifiers.InvalidSpecifier:  # an order of a version with a local part is not allowed
         return
     for version in VERSIONS:
         assert Specifiers(clause).is_met_by(version) == expected.contains(version), (version, clause)
