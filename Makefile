@@ -42,7 +42,7 @@ collections:
 	@ln -sfn "$(CURDIR)" $(COLLECTIONS)/ansible_collections/labfleet/conda
 
 test: venv-gates packages browser
-	@$(PYTHON) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+	@$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: venv-gates
 	@$(PYTHON) -m pytest -q tests/unit/test_architecture.py tests/gates/test_style.py tests/gates/test_licences.py \

@@ -36,24 +36,15 @@ def _make_importable():
 _make_importable()
 
 
-# The longest first: the tests on real hosts, which share these and so one process; each long gate for itself.
-LONG = ("tests/integration/", "tests/gates/test_sanity.py", "tests/gates/test_pythons.py")
+# What comes first when several processes share the tests: what takes longest.
+LONG = ("tests/gates/test_sanity.py", "tests/integration/", "tests/gates/test_pythons.py")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Say which tests belong together when several processes share them ("pytest -n 2 --dist loadgroup")."""
-    if not hasattr(config, "workerinput"):
-        return
-    items.sort(key=lambda item: _turn(item.nodeid))
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item.nodeid)))
+    """Put the longest first when several processes share the tests, file by file ("pytest -n 2 --dist loadfile")."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: _turn(item.nodeid))
 
 
 def _turn(nodeid: str) -> int:
     return next((turn for turn, start in enumerate(LONG) if nodeid.startswith(start)), len(LONG))
-
-
-def _group(nodeid: str) -> str:
-    if nodeid.startswith("tests/integration/"):
-        return "integration"
-    return nodeid if nodeid.startswith(LONG) else nodeid.partition("::")[0]

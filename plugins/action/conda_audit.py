@@ -12,10 +12,9 @@ from __future__ import annotations
 import time
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action.normal import ActionModule as NormalActionModule
 
 from ansible_collections.labfleet.conda.plugins.plugin_utils._advisories import AdvisoryError
-from ansible_collections.labfleet.conda.plugins.plugin_utils._hosts import refuse_windows
+from ansible_collections.labfleet.conda.plugins.plugin_utils._hosts import HostAction, refuse_windows
 from ansible_collections.labfleet.conda.plugins.plugin_utils._policy import PolicyError
 from ansible_collections.labfleet.conda.plugins.plugin_utils._prepare import finish, prepare
 
@@ -23,7 +22,7 @@ from ansible_collections.labfleet.conda.plugins.plugin_utils._prepare import fin
 _OPTIONS = ("policy", "advisories", "vex")
 
 
-class ActionModule(NormalActionModule):
+class ActionModule(HostAction):
     _supports_check_mode = True
 
     def run(self, tmp=None, task_vars=None):

@@ -6,12 +6,8 @@
 
 from __future__ import annotations
 
-from ansible.plugins.action.normal import ActionModule as NormalActionModule
-
-from ansible_collections.labfleet.conda.plugins.plugin_utils._hosts import refuse_windows
+from ansible_collections.labfleet.conda.plugins.plugin_utils._hosts import HostAction
 
 
-class ActionModule(NormalActionModule):
-    def run(self, tmp=None, task_vars=None):
-        refuse_windows(self._connection, task_vars or {})
-        return super().run(tmp, task_vars)
+class ActionModule(HostAction):
+    """See HostAction."""

@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.labfleet.conda.plugins.plugin_utils._host_action import HostAction
+from ansible_collections.labfleet.conda.plugins.plugin_utils._hosts import HostAction
 
 
 class ActionModule(HostAction):
-    """See HostAction."""
+    """What it does is in HostAction."""

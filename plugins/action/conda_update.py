@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.labfleet.conda.plugins.plugin_utils._host_action import AddressAction
+from ansible_collections.labfleet.conda.plugins.plugin_utils._address_action import AddressAction
 
 
 class ActionModule(AddressAction):
-    """See AddressAction."""
+    """What it does is in AddressAction."""

@@ -736,9 +736,9 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._zip_import
 
 compile_once()
 
-from ansible_collections.labfleet.conda.plugins.module_utils._discover._engines import Wanted
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._look_result import scan
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import Options, ScanError
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._wanted import Wanted
 
 ARGUMENT_SPEC = {
     "root": {"type": "str", "default": "/"},

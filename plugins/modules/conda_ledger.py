@@ -26,7 +26,8 @@ attributes:
   check_mode:
     support: full
     details:
-      - In check mode V(anchor) writes nothing. The hash of the record that it would write is not known before.
+      - In check mode V(anchor) writes nothing and V(prune) removes nothing. The hash of the record that V(anchor) would
+        write is not known before.
   diff_mode:
     support: full
     details:
@@ -34,7 +35,8 @@ attributes:
   idempotent:
     support: partial
     details:
-      - V(verify) and V(export) only read. Each V(anchor) writes a record.
+      - V(verify) and V(export) only read, and V(prune) does nothing where nothing is to be removed. Each V(anchor)
+        writes a record.
   platform:
     support: full
     platforms: posix
@@ -45,8 +47,11 @@ options:
       - V(export) returns records too.
       - V(anchor) appends a record that marks the point up to which the chain is kept elsewhere. It makes the ledger
         where there is none. Nothing is appended to a ledger with problems, unless O(fail_on_problem=false).
+      - V(prune) removes the oldest full files, as O(keep_files) and O(keep_days) say, after the chain was checked. The
+        ledger says first, in a record, where it begins then, so that it can be verified as before; see RV(begins).
+        Nothing is removed from a ledger with problems.
     type: str
-    choices: [verify, export, anchor]
+    choices: [verify, export, anchor, prune]
     default: verify
   path:
     description:
@@ -97,9 +102,17 @@ options:
     description:
       - A text for the record that V(anchor) writes, such as where the head will be kept.
     type: str
+  keep_files:
+    description:
+      - For V(prune), how many full files are kept, the newest ones. One is always kept, and so is the file that grows.
+    type: int
+  keep_days:
+    description:
+      - For V(prune), full files are removed whose last record is older than this many days.
+    type: float
   time_limit:
     description:
-      - For V(anchor), how many seconds to wait for another run that writes to the ledger.
+      - For V(anchor) and V(prune), how many seconds to wait for another run that writes to the ledger.
     type: float
     default: 60
   fail_on_problem:
@@ -135,6 +148,13 @@ EXAMPLES = r"""
     outcome: [rolled_back, failed]
   become: true
   register: history
+
+- name: Keep the ten newest full files of the last five years
+  labfleet.conda.conda_ledger:
+    operation: prune
+    keep_files: 10
+    keep_days: 1826
+  become: true
 
 - name: Mark the point up to which the auditors have a copy
   labfleet.conda.conda_ledger:
@@ -243,6 +263,19 @@ recovered:
   type: list
   elements: int
   sample: []
+begins:
+  description:
+    - The last record that is not kept any more, as the ledger itself says; V(null) where it holds all records. One that
+      is known from elsewhere (O(known_head)) and was before it is a problem, since nobody can compare it.
+  returned: success or problem
+  type: dict
+  sample: {"sequence": 4711, "hash": 1b7e0d6c5a4f3e2d1c0b9a8f7e6d5c4b3a2f1e0d9c8b7a6f5e4d3c2b1a0f9e8d}
+removed:
+  description: The names of the files that were removed, or in check mode would be.
+  returned: when O(operation=prune)
+  type: list
+  elements: str
+  sample: [ledger-0001.jsonl]
 records:
   description: The records, the oldest first.
   returned: when O(operation=export)
@@ -280,11 +313,12 @@ from ansible_collections.labfleet.conda.plugins.module_utils._ledger._result imp
     known_heads,
     look,
     problem_sentence,
+    pruned,
     with_anchor,
 )
 
 ARGUMENT_SPEC = {
-    "operation": {"type": "str", "choices": ["verify", "export", "anchor"], "default": "verify"},
+    "operation": {"type": "str", "choices": ["verify", "export", "anchor", "prune"], "default": "verify"},
     "path": {"type": "str"},
     "known_head": {
         "type": "dict",
@@ -303,24 +337,33 @@ ARGUMENT_SPEC = {
     "after": {"type": "int", "default": 0},
     "last": {"type": "int"},
     "note": {"type": "str"},
+    "keep_files": {"type": "int"},
+    "keep_days": {"type": "float"},
     "time_limit": {"type": "float", "default": 60},
     "fail_on_problem": {"type": "bool", "default": True},
 }
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec=ARGUMENT_SPEC,
+        supports_check_mode=True,
+        required_if=[("operation", "prune", ("keep_files", "keep_days"), True)],
+    )
     options = module.params
     try:
-        if not 0 <= options["time_limit"] < float("inf"):
-            raise LedgerError("time_limit: %s is no number of seconds: give 0 or more." % options["time_limit"])
+        for name in ("time_limit", "keep_files", "keep_days"):
+            if options[name] is not None and not 0 <= options[name] < float("inf"):
+                raise LedgerError("%s: %s is no number that can be used: give 0 or more." % (name, options[name]))
         place = place_at(options["path"])
         result = look(place, options, known=known_heads(options["known_head"]))
-        bad = not result["intact"] and options["fail_on_problem"]
+        bad = not result["intact"] and (options["fail_on_problem"] or options["operation"] == "prune")
+        now = datetime.datetime.now(datetime.timezone.utc)
+        if options["operation"] == "prune" and not bad:
+            result = pruned(place, options, result, now=now, check=module.check_mode)
         if options["operation"] == "anchor" and not bad:
             before, entry = result["head"], None
             if not module.check_mode:
-                now = datetime.datetime.now(datetime.timezone.utc)
                 entry = append_anchor(place, options["note"], now=now, lock_seconds=options["time_limit"])
             result = with_anchor(place, result, before, entry)
     except LedgerError as error:

@@ -31,7 +31,8 @@ attributes:
   check_mode:
     support: full
     details:
-      - The tool plans and nothing else is done. The tool may renew its cached indexes of channels for that.
+      - The tool plans and nothing else is done. The tool may renew its cached indexes of channels for that. In the
+        prefix no trace is left.
   diff_mode:
     support: full
     details:

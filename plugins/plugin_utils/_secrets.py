@@ -31,7 +31,7 @@ def secrets_in(value: t.Any) -> list[str]:
 
 def _texts(value: t.Any) -> t.Iterator[str]:
     if isinstance(value, str):
-        yield str(value)
+        yield from str(value).splitlines()
     elif isinstance(value, t.Mapping):
         for item in value.values():
             yield from _texts(item)

@@ -19,9 +19,9 @@ from pathlib import Path
 from gates import toolbox
 from lab import docker, hosts, podman
 
-from ansible_collections.labfleet.conda.plugins.module_utils._discover._engines import Wanted
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._look_result import scan
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import Options
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._wanted import Wanted
 
 COUNT = 50
 IMAGES = 20

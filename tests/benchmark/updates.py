@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import random
 import shutil
 import statistics
@@ -22,13 +24,23 @@ from lab.base import Base, copy_of, make_base
 ROUNDS = 5
 
 
+class Spent(t.NamedTuple):
+    """Seconds of a run by the clock, and of all processors on it, which other work on this machine changes less."""
+
+    wall: float
+    cpu: float
+
+    def __str__(self) -> str:
+        return f"{self.wall:.2f} s ({self.cpu:.2f} s CPU)"
+
+
 class Cost(t.NamedTuple):
-    """Seconds of the bare command, of the transaction, and of a run with nothing to do; the number of files."""
+    """What the bare command, the transaction, and a run with nothing to do take; the number of files."""
 
     files: int
-    bare: float
-    ours: float
-    nothing: float
+    bare: Spent
+    ours: Spent
+    nothing: Spent
 
 
 class Case(t.NamedTuple):
@@ -68,26 +80,35 @@ def cost(base: Base, case: Case) -> Cost:
     copy_of(base)
     install(base, "conda>=4.3.16", *case.packages)
     install(base, *case.back)
-    bare, ours, nothing = [], [], []
+    spent: dict[str, list[Spent]] = {"bare": [], "ours": [], "nothing": []}
     options = {"version": ">=4.3.16", "packages": list(case.packages), "keep_snapshots": 1}
     for _round in range(ROUNDS):
         case.prepare(base)
-        started = time.perf_counter()
-        install(base, "conda>=4.3.16", *case.packages)
-        bare.append(time.perf_counter() - started)
+        with measure(spent["bare"]):
+            install(base, "conda>=4.3.16", *case.packages)
         install(base, *case.back)
         case.prepare(base)
-        started = time.perf_counter()
-        result = Update(base, **options).result()
-        ours.append(time.perf_counter() - started)
+        with measure(spent["ours"]):
+            result = Update(base, **options).result()
         if result["outcome"] != "committed":
             raise SystemExit(f"the update was not made: {result}")
-        started = time.perf_counter()
-        Update(base, **options).result()
-        nothing.append(time.perf_counter() - started)
+        with measure(spent["nothing"]):
+            Update(base, **options).result()
         install(base, *case.back)
     files = sum(len(json.loads(path.read_text())["files"]) for path in (base.path / "conda-meta").glob("*.json"))
-    return Cost(files, statistics.median(bare), statistics.median(ours), statistics.median(nothing))
+    return Cost(
+        files, **{name: Spent(*map(statistics.median, zip(*runs, strict=True))) for name, runs in spent.items()}
+    )
+
+
+@contextlib.contextmanager
+def measure(runs: list[Spent]) -> t.Iterator[None]:
+    """Add what the processes take that are started, and waited for, within."""
+    before, started = os.times(), time.perf_counter()
+    yield
+    wall, after = time.perf_counter() - started, os.times()
+    children = after.children_user + after.children_system - before.children_user - before.children_system
+    runs.append(Spent(wall, children))
 
 
 def install(base: Base, *specs: str) -> None:

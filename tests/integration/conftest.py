@@ -7,11 +7,12 @@
 from __future__ import annotations
 
 import json
+import typing as t
 from pathlib import Path
 
 import pytest
 from integration.ansible_run import Ansible, Run
-from lab import LabUnavailable, hosts
+from lab import LabUnavailable, cache, hosts
 from lab.fixtures import lab_hosts
 
 
@@ -19,6 +20,17 @@ from lab.fixtures import lab_hosts
 def ansible(tmp_path: Path) -> Ansible:
     """Ansible of the version that the tests themselves use."""
     return Ansible(tmp_path)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def alone_on_the_hosts(request: pytest.FixtureRequest) -> t.Iterator[None]:
+    """Let one file at a time use the lab's hosts, also when several processes share the tests."""
+    names = {name for item in request.session.items if item.path == request.path for name in item.fixturenames}
+    if "lab_hosts" not in names:
+        yield
+        return
+    with cache.locked("hosts"):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -159,7 +159,7 @@ def test_age_and_size_of_a_real_cache(cached: Cached) -> None:
     assert cached.run(state="reported")["caches"][0]["bytes"] <= size - 1 + 8192
 
 
-@pytest.mark.parametrize("seconds", [0.0, 0.005, 0.02])
+@pytest.mark.parametrize("seconds", [0.0, 0.02])
 def test_killed_at_any_instant_conda_can_use_the_cache(cached: Cached, seconds: float) -> None:
     given = {"prefix": None, "path": str(cached.pkgs), "state": "cleaned", "busy_seconds": 120}
     run = Update(cached.base, "conda_cache", **given)
@@ -173,7 +173,8 @@ def test_killed_at_any_instant_conda_can_use_the_cache(cached: Cached, seconds: 
     cached.conda("create", "-n", "again", "click=7", "six=1.11", "python=3.6")
     shutil.rmtree(cached.base.path / "envs" / "again")
     done = cached.run()
-    assert "failed" not in done and cached.broken() == []
+    assert "failed" not in done, done["failed"]
+    assert cached.broken() == []
     assert cached.run()["changed"] is False
     assert sorted(path.name for path in (cached.pkgs / ".labfleet-conda").iterdir()) == ["lock"]
 
@@ -195,7 +196,7 @@ def sums(top: Path) -> dict[str, t.Any]:
     found: dict[str, t.Any] = {}
     for path in top.rglob("*"):
         name = str(path.relative_to(top))
-        if name.startswith(".labfleet-conda"):
+        if name.startswith(".labfleet-conda") or name == "pkgs.lock":  # that of mamba, held and left by who is killed
             continue
         status = path.lstat()
         content: t.Any = os.readlink(path) if path.is_symlink() else None
@@ -243,7 +244,7 @@ def test_a_full_file_system_changes_nothing(cached: Cached, other: Path) -> None
     assert sums(cached.pkgs) == before and sorted(path.name for path in other.iterdir()) == ["filler"]
 
 
-@pytest.mark.parametrize(("step", "seconds"), [("copies", 0.3), ("compares", 0.3), ("removes", 0.0), ("removes", 0.3)])
+@pytest.mark.parametrize(("step", "seconds"), [("copies", 0.3), ("removes", 0.0)])
 @pytest.mark.parametrize("way", ["there", "back"])
 def test_a_move_killed_at_any_instant_leaves_one_whole_cache(
     cached: Cached, other: Path, step: str, seconds: float, way: str
@@ -267,7 +268,7 @@ def test_a_move_killed_at_any_instant_leaves_one_whole_cache(
     assert os.path.realpath(cached.pkgs) == os.path.realpath(target)
     assert sums(Path(os.path.realpath(cached.pkgs))) == before and cached.broken() == []
     left = [path.name for folder in (cached.base.path, other) for path in folder.iterdir() if "labfleet" in path.name]
-    assert left == []
+    assert left == [] and not (cached.pkgs / "pkgs.lock").exists()
 
 
 def test_root_works_on_the_cache_of_a_user_as_that_user(cached: Cached) -> None:

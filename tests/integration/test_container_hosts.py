@@ -18,7 +18,7 @@ from lab import LabUnavailable, docker, engine, hosts, podman
 
 
 @pytest.fixture(scope="module")
-def container() -> t.Iterator[str]:
+def container(lab_hosts) -> t.Iterator[str]:
     """A container with conda on the lab's host with a Docker; its Python is conda's only."""
     try:
         engine.up()

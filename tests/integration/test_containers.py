@@ -22,9 +22,9 @@ from gates import toolbox
 from lab import LabUnavailable, docker, hosts, podman
 
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._result import audit
-from ansible_collections.labfleet.conda.plugins.module_utils._discover._engines import Wanted
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._look_result import scan
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import Options
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._wanted import Wanted
 from ansible_collections.labfleet.conda.plugins.modules import conda_audit
 from ansible_collections.labfleet.conda.plugins.plugin_utils._prepare import prepare
 

@@ -185,6 +185,27 @@ def test_a_ledger_written_anew_is_found_and_can_be_accepted(fleet):
     assert [one["sequence"] for one in fleet.history()].count(1) == 2  # the old history stays
 
 
+def test_old_files_go_when_the_control_node_has_them_and_all_is_verified_as_before(fleet):
+    fleet.append("conda4316", 25)
+    names = fleet.sh("conda4316", "ls ledger-*").split()
+    assert len(names) > 2
+    run = fleet.run("-e", '{"ledger_keep_files": 1}')
+    removing = "TASK [Remove the oldest files that the control node has by now] "
+    assert run.code == 0 and "changed: [conda4316]" in run.output.partition(removing)[2], run.output
+    assert fleet.sh("conda4316", "ls ledger-*").split() == names[-1:]
+    run = fleet.run("-e", '{"ledger_keep_files": 1}')
+    assert run.code == 0 and "ok: [conda4316]" in run.output.partition(removing)[2], run.output
+    fleet.append("conda4316", 1)
+    assert fleet.run().code == 0
+    assert [record["sequence"] for record in fleet.history()] == list(
+        range(1, fleet.heads()["conda4316"]["sequence"] + 1)
+    )
+    result, _success = fleet.module("conda4316")
+    assert result["intact"] and result["begins"]["sequence"] > 1
+    fleet.sh("conda4316", "rm " + names[-1])
+    assert fleet.run().code == 2
+
+
 def test_a_host_that_cannot_be_reached_is_listed_and_keeps_its_head(fleet):
     fleet.append("conda4316", 2)
     fleet.append("condapython", 2)

@@ -52,6 +52,7 @@ planned = set(open(name).read().split("\\n"))
 planned.add("conda-meta/%s.json" % name.split("/")[-3])
 print(json.dumps(restore(prefix, load_all(prefix)[0], planned=planned)))
 """
+LEDGER = "/var/log/labfleet-test-snapshot"
 CASES = [("conda4313", "4.3.13", "4.3.16"), ("conda4316", "4.3.16", "4.3.13")]
 
 
@@ -78,7 +79,8 @@ def module(ansible: Ansible, lab_inventory, tmp_path):
 
     def run(host, *arguments, prefix=PREFIX, **options):
         tasks = [
-            {"labfleet.conda.conda_snapshot": {"prefix": prefix, **options}, "register": "done", "ignore_errors": True},
+            {"labfleet.conda.conda_snapshot": {"prefix": prefix, "ledger": LEDGER + "/ledger.jsonl", **options},
+             "register": "done", "ignore_errors": True},
             {"ansible.builtin.copy": {"content": "{{ done | to_json }}", "dest": str(tmp_path / "result.json")},
              "delegate_to": "localhost", "check_mode": False,
              "vars": {"ansible_connection": "local", "ansible_python_interpreter": "{{ ansible_playbook_python }}"}},
@@ -88,9 +90,13 @@ def module(ansible: Ansible, lab_inventory, tmp_path):
         command = [str(ansible.bins / "ansible-playbook"), "-i", str(lab_inventory), str(tmp_path / "play.yml")]
         done = ansible.run([*command, *arguments])
         assert done.returncode == 0, done.stdout
+        used.add(host)
         return json.loads((tmp_path / "result.json").read_text())
 
-    return run
+    used: set[str] = set()
+    yield run
+    for host in used:
+        on(host, "rm", "-rf", LEDGER)
 
 
 @pytest.fixture(params=CASES, ids=[case[0] for case in CASES])

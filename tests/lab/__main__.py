@@ -12,7 +12,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from . import LabUnavailable, cache, podman
+from . import LabUnavailable, cache, docker, podman
 
 
 def command_up(arguments: argparse.Namespace) -> None:
@@ -24,6 +24,7 @@ def command_up(arguments: argparse.Namespace) -> None:
 def command_down(arguments: argparse.Namespace) -> None:
     from . import hosts
 
+    docker.down()
     hosts.down()
 
 
@@ -45,7 +46,7 @@ def command_inventory(arguments: argparse.Namespace) -> None:
 
 
 def command_packages(arguments: argparse.Namespace) -> None:
-    print(" ".join(podman.missing_packages()))
+    print(" ".join([*podman.missing_packages(), *docker.missing_packages()]))
 
 
 def command_demo(arguments: argparse.Namespace) -> None:
@@ -71,6 +72,7 @@ def command_clean(arguments: argparse.Namespace) -> None:
     if (cache.root() / "podman").is_dir():
         from . import hosts
 
+        docker.down()
         hosts.down()
         # Its layers are mounts and files of other owners: podman removes them best.
         podman.run("system", "reset", "-f", check=False)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from . import LabUnavailable, cache, podman
 
-PROGRAMS = {"dockerd": "docker.io", "docker": "docker.io"}
+PROGRAMS = {"dockerd": "docker.io", "docker": "docker.io", "newuidmap": "uidmap"}
 BRIDGE = "labfleet-docker"
 ADDRESS = os.environ.get("LABFLEET_DOCKER_ADDRESS", "10.89.78.1/24")
 LABEL = "labfleet.lab=1"
@@ -53,13 +53,17 @@ def run(*arguments: str, check: bool = True, timeout: float = 120) -> subprocess
     return answer
 
 
+def missing_packages() -> list[str]:
+    """The Debian packages that this machine lacks for it, and for containers of users without root."""
+    path = podman.search_path()
+    return sorted({package for name, package in PROGRAMS.items() if not shutil.which(name, path=path)})
+
+
 def up() -> None:
     """Start the lab's dockerd, unless it runs."""
     if os.geteuid() != 0:
         raise LabUnavailable("The lab's dockerd needs root: run it with sudo.")
-    missing = sorted(
-        {package for name, package in PROGRAMS.items() if not shutil.which(name, path=podman.search_path())}
-    )
+    missing = missing_packages()
     if missing:
         raise LabUnavailable(f"The lab's dockerd needs these Debian packages: apt-get install {' '.join(missing)}")
     with cache.locked("docker"):
@@ -139,4 +143,4 @@ def _bridge() -> None:
         subprocess.run(["ip", "link", "set", BRIDGE, "up"], check=True)
 
 
-__all__ = ("LABEL", "PROGRAMS", "down", "environment", "image", "inspect", "run", "up")
+__all__ = ("LABEL", "PROGRAMS", "down", "environment", "image", "inspect", "missing_packages", "run", "up")

@@ -18,9 +18,9 @@ from ansible_collections.labfleet.conda.plugins.module_utils._discover._configur
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._installations import Installation
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._condarc_merge import Setting
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import Environment
-from ansible_collections.labfleet.conda.plugins.module_utils._prefix._yaml import Node
 from ansible_collections.labfleet.conda.plugins.module_utils._spec._pattern import SpecError
 from ansible_collections.labfleet.conda.plugins.module_utils._spec._version import Version, parse_version
+from ansible_collections.labfleet.conda.plugins.module_utils._spec._yaml import Node
 from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable
 from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import (
     MASK,

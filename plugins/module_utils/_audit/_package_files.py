@@ -9,6 +9,8 @@
 
 from __future__ import annotations
 
+import collections
+import itertools
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._context import Audit
@@ -35,6 +37,7 @@ _TOO_MANY = "its records name more than %d files; the rest was not looked at"
 
 _ByDirectory = t.Dict[str, t.List[str]]
 _Grouped = t.List[t.Tuple[str, t.List[str]]]
+_Lists = t.List[t.List[str]]
 
 
 def missing_files(environment: Environment, audit: Audit) -> t.Dict[str, t.List[str]]:
@@ -45,12 +48,13 @@ def missing_files(environment: Environment, audit: Audit) -> t.Dict[str, t.List[
     wanted: _ByDirectory = {}
     with audit.root.directory(environment.prefix) as prefix:
         records = list(_files_of_all(environment, prefix, audit))
+        others: t.Dict[str, _Lists] = {}
         for _record, by_directory in records:
             for directory, names in by_directory:
-                if directory in wanted:
-                    wanted[directory] += names
-                else:
-                    wanted[directory] = names[:]
+                if wanted.setdefault(directory, names) is not names:
+                    others.setdefault(directory, []).append(names)
+        for directory, lists in others.items():
+            wanted[directory] = list(itertools.chain(wanted[directory], *lists))
         found = look_for(prefix, wanted)
     _note_unknown(found.unknown, environment, audit)
     if not found.absent:
@@ -110,7 +114,7 @@ def _has_files(record: Record, meta: Directory) -> bool:
 
 def _files_of_all(environment: Environment, prefix: Directory, audit: Audit) -> t.Iterator[t.Tuple[Record, _Grouped]]:
     """The files of each record, by directory."""
-    known: t.Dict[int, _Grouped] = audit.memo("files of records", dict)
+    known: t.Dict[int, t.Tuple[int, _Grouped]] = audit.memo("files of records", dict)
     count = 0
     with prefix.directory("conda-meta") as meta:
         for record in audit.records(environment):
@@ -125,30 +129,31 @@ def _files_of_all(environment: Environment, prefix: Directory, audit: Audit) -> 
                     yield record, _grouped(names)
                     continue
                 # Environments share their records, see RecordMemory, and these live as long as the audit does.
-                grouped = known.get(id(record))
-                if grouped is None:
+                found = known.get(id(record))
+                if found is None:
                     grouped = _grouped(parse_files(record.files))
-                    if _remember(grouped, audit):
-                        known[id(record)] = grouped
-                count += sum(len(names) for _directory, names in grouped)
-                yield record, grouped
+                    found = sum(len(names) for _directory, names in grouped), grouped
+                    if _remember(found[0], audit):
+                        known[id(record)] = found
+                count += found[0]
+                yield record, found[1]
             except (BadRecord, Unreadable, Absent) as error:
                 audit.unknown(meta.join(name), getattr(error, "reason", None) or str(error) or "it vanished")
 
 
-def _remember(grouped: _Grouped, audit: Audit) -> bool:
-    """Whether there is room to keep the files of one more record for other environments."""
+def _remember(count: int, audit: Audit) -> bool:
+    """Whether there is room to keep so many files of one more record for other environments."""
     total: t.List[int] = audit.memo("number of files of records", lambda: [0])
-    total[0] += sum(len(names) for _directory, names in grouped)
+    total[0] += count
     return total[0] <= MAX_REMEMBERED
 
 
 def _grouped(names: t.Iterable[str]) -> _Grouped:
-    found: _ByDirectory = {}
+    found: t.DefaultDict[str, t.List[str]] = collections.defaultdict(list)
     for name in names:
         if not name.endswith(_COMPILED):
             directory, _slash, last = name.rpartition("/")
-            found.setdefault(directory, []).append(last)
+            found[directory].append(last)
     return list(found.items())
 
 

@@ -14,11 +14,10 @@ import typing as t
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._auditing import Auditing
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._catalogue import RULES
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._context import Audit, AuditOptions
-from ansible_collections.labfleet.conda.plugins.module_utils._discover._engines import Wanted
-from ansible_collections.labfleet.conda.plugins.module_utils._discover._inside import check_wanted, look_inside
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._installations import Installation
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._result import plain_record
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import Options, ScanError
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._wanted import Wanted, check_wanted, look_inside
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import Environment
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._records import Record, RecordMemory
 from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import clean

@@ -27,7 +27,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._audit._rule import
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._configuration import Configuration
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._result import Cache
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import Environment
-from ansible_collections.labfleet.conda.plugins.module_utils._prefix._yaml import Node, YamlError, read_yaml
+from ansible_collections.labfleet.conda.plugins.module_utils._spec._yaml import Node, YamlError, read_yaml
 
 MAX_TEXTS = 5000
 _OPEN_LINE = re.compile(rb"^(?:http|ftp)://[^\n]*", re.MULTILINE)

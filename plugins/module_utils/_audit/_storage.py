@@ -83,34 +83,35 @@ def copies(prefix: Directory, package: Directory, site_packages: t.Optional[str]
 
 
 def _compare(
-    prefix: Directory,
+    here: Directory,
     directory: Directory,
     path: str,
     never: t.Container[str],
     site_packages: t.Optional[str],
     found: t.List[int],
 ) -> None:
-    prefix.root.check_time(directory.path)
+    """Compare a directory of the package, at its path there, with that of the environment."""
+    here.root.check_time(directory.path)
     if path.count("/") > MAX_LEVELS:
         return
     try:
         children = directory.statuses()
-        place = path_in_environment(path, site_packages) if path else "."
-        here = prefix.directory(place) if place else None
     except (Absent, Unreadable):  # the walk of the cache has told
         return
-    if here is None:
-        return
-    with here:
-        for name, status in children:
-            if stat.S_ISREG(status.st_mode) and path + name not in never:
-                _compare_file(here, name, status, found)
     for name, status in children:
-        if stat.S_ISDIR(status.st_mode) and path + name != "info":
-            child = _child(directory, name)
-            if child is not None:
-                with child:
-                    _compare(prefix, child, path + name + "/", never, site_packages, found)
+        if stat.S_ISREG(status.st_mode):
+            if path + name not in never:
+                _compare_file(here, name, status, found)
+        elif stat.S_ISDIR(status.st_mode) and path + name != "info":
+            inner = path + name + "/"
+            place = name if path else path_in_environment(inner, site_packages)
+            there = _child(here.directory, place.rstrip("/")) if place else None
+            child = _child(directory.enter, name) if there is not None else None
+            if there is not None and child is not None:
+                with there, child:
+                    _compare(there, child, inner, never, site_packages, found)
+            elif there is not None:
+                there.close()
 
 
 def _compare_file(here: Directory, name: str, status: os.stat_result, found: t.List[int]) -> None:
@@ -124,9 +125,9 @@ def _compare_file(here: Directory, name: str, status: os.stat_result, found: t.L
         found[1] += 1
 
 
-def _child(directory: Directory, name: str) -> t.Optional[Directory]:
+def _child(open_: t.Callable[[str], t.Optional[Directory]], name: str) -> t.Optional[Directory]:
     try:
-        return directory.enter(name)
+        return open_(name)
     except (Absent, Unreadable):
         return None
 

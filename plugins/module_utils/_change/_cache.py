@@ -24,6 +24,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._cache_plac
 from ansible_collections.labfleet.conda.plugins.module_utils._change._cache_plan import CachePlan, plan_removal
 from ansible_collections.labfleet.conda.plugins.module_utils._change._cache_session import (
     CacheSession,
+    Others,
     Waiting,
     with_cache,
 )
@@ -63,6 +64,8 @@ REPORTED, CLEANED, MOVED, SPLIT = "reported", "cleaned", "moved", "split"
 _KINDS = {"archives": ARCHIVE, "packages": PACKAGE, "leftovers": LEFTOVER, "index_cache": INDEX}
 _FINISH = {CLEAN: finish_clean, MOVE: finish_move, SPLIT_ACTION: finish_split}
 _MAX_UNSEEN = 20
+# What one look may take, and what the move of a cache to another file system may, however large and slow they are.
+_LOOK_SECONDS, _WORK_SECONDS = 300.0, 24 * 3600.0
 _Map = t.Dict[str, t.Any]
 _Note = t.Callable[[str], None]
 
@@ -109,12 +112,12 @@ class _Host:
             self._look.survey.root.deadline = None
         return self._look
 
-    def spared(self, place: CachePlace) -> t.FrozenSet[str]:
-        """The base prefixes of installations that have other caches than this one."""
+    def others(self, place: CachePlace) -> Others:
+        """Tells which installations have other caches than this one."""
         look = self.look(place)
         known = look.result.caches.get(place.path)
-        users = {use["installation"] for use in known.used_by} if known else set()
-        return frozenset(item.prefix for item in look.result.installations if item.prefix) - users
+        users = {str(use["installation"]) for use in known.used_by} if known else set()
+        return Others(place.path, {item.prefix for item in look.result.installations if item.prefix}, users)
 
 
 class _Task:
@@ -204,7 +207,7 @@ class _Task:
             return
         entry.update(to=plan.new, link=plan.old)
         result["diff"] = {"before": plan.old + "\n", "after": plan.new + "\n"}
-        closed = run_as(place.uid, place.gid, place.owner, lambda: unwritable(plan.parents))
+        closed = run_as(place.uid, place.gid, place.owner, lambda: unwritable(plan.parents), seconds=_LOOK_SECONDS)
         if closed:
             text = "%s cannot be moved to %s: its owner %s may not write to %s. Let it be a directory of that user."
             raise Refused(text % (plan.old, plan.new, place.owner_name, closed[0]), result)
@@ -241,7 +244,7 @@ class _Task:
     def _as_owner(self, place: CachePlace, work: t.Callable[[CacheSession], _Map], *, what: str, action: str) -> _Map:
         """Let the owner of a cache do a piece of work; nothing of the answer is trusted further than the owner is."""
         options = self.options
-        waiting = Waiting(options["busy"], options["busy_seconds"], self.host.spared(place))
+        waiting = Waiting(options["busy"], options["busy_seconds"], self.host.others(place))
 
         def begin(session: CacheSession) -> _Map:
             recovered = session.take_up(lambda journal: _finish(session, journal))
@@ -252,8 +255,10 @@ class _Task:
             seconds = options["lock_seconds"]
             return t.cast(_Map, cleaned(with_cache(place, begin, what=what, lock_seconds=seconds, waiting=waiting)))
 
+        seconds = options["lock_seconds"] + options["busy_seconds"] + _WORK_SECONDS
         try:
-            return told(run_as(place.uid, place.gid, place.owner, run), place.path, action)
+            answer = run_as(place.uid, place.gid, place.owner, run, seconds=seconds)
+            return told(answer, place.path, action)
         except WorkerDied as died:
             text = "%s The next run on %s finishes what was begun."
             error = {"kind": "failed", "message": text % (died, place.path)}

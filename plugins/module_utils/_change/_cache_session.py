@@ -25,14 +25,18 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._journal im
 from ansible_collections.labfleet.conda.plugins.module_utils._change._preflight import SKIP, WAIT
 from ansible_collections.labfleet.conda.plugins.module_utils._change._store import STATE, SnapshotError, open_state
 from ansible_collections.labfleet.conda.plugins.module_utils._change._transaction import RECOVERED
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import Look, Options, ScanError
 from ansible_collections.labfleet.conda.plugins.module_utils._system._cache_locks import MambaLock, held_locks
 from ansible_collections.labfleet.conda.plugins.module_utils._system._durable import close, sync_file_system
+from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Unreadable
 from ansible_collections.labfleet.conda.plugins.module_utils._system._lock import Locked, PrefixLock
+from ansible_collections.labfleet.conda.plugins.module_utils._system._root import Root
 from ansible_collections.labfleet.conda.plugins.module_utils._system._users_of import Use, managers_at_work
 from ansible_collections.labfleet.conda.plugins.module_utils._system._walk import open_folder
 
 _Map = t.Dict[str, t.Any]
 _TICK = 0.5
+_LOOK_SECONDS = 20.0
 _MAX_NAMED = 5
 
 
@@ -48,12 +52,45 @@ class Waiting(t.NamedTuple):
     """How to meet a conda or mamba at work.
 
     :param how: WAIT, SKIP or FAIL, for up to so many seconds.
-    :param spared: the base prefixes whose conda has other caches.
+    :param spared: tells whether the conda of a base prefix has other caches for a user, by its number.
     """
 
     how: str
     seconds: float
-    spared: t.FrozenSet[str]
+    spared: t.Callable[[str, int], bool]
+
+
+class Others:
+    """Tells which installations have other caches than one; those that the look at the host has not met are looked at.
+
+    :param path: the real path of the cache.
+    :param known: the base prefixes that have been looked at; users those of them that have this cache.
+    """
+
+    def __init__(self, path: str, known: t.Container[str], users: t.Container[str]) -> None:
+        self._path, self._known, self._users = path, known, users
+        self._asked: t.Dict[t.Tuple[str, int], bool] = {}
+
+    def __call__(self, base: str, uid: int) -> bool:
+        if base in self._known:
+            return base not in self._users
+        if not base.strip("/") or not base.startswith("/"):
+            return False
+        if (base, uid) not in self._asked:
+            self._asked[base, uid] = self._has_others(base, uid)
+        return self._asked[base, uid]
+
+    def _has_others(self, base: str, uid: int) -> bool:
+        try:
+            name = Root("/").identities.user_name(uid)
+            options = Options(search_paths=[base], depth=0, users=[name] if name else [], time_limit=_LOOK_SECONDS)
+            look = Look(options)
+            look.run()
+        except (ScanError, Unreadable):
+            return False
+        found = base in {item.prefix for item in look.result.installations}
+        cache = look.result.caches.get(self._path)
+        return look.complete and found and not (cache and base in {use["installation"] for use in cache.used_by})
 
 
 class CacheSession:
@@ -181,4 +218,4 @@ def with_cache(
         close(*(descriptor for descriptor in (folder, state) if descriptor >= 0))
 
 
-__all__ = ("CacheBusy", "CacheSession", "Waiting", "with_cache")
+__all__ = ("CacheBusy", "CacheSession", "Others", "Waiting", "with_cache")

@@ -14,7 +14,10 @@ import typing as t
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _PASSED = frozenset(
     "LANG LANGUAGE TZ NETRC HTTP_PROXY HTTPS_PROXY FTP_PROXY ALL_PROXY NO_PROXY http_proxy https_proxy ftp_proxy"
-    " all_proxy no_proxy REQUESTS_CA_BUNDLE CURL_CA_BUNDLE SSL_CERT_FILE SSL_CERT_DIR CONDARC MAMBARC".split()
+    " all_proxy no_proxy REQUESTS_CA_BUNDLE CURL_CA_BUNDLE SSL_CERT_FILE SSL_CERT_DIR CONDARC MAMBARC"
+    # Where pip takes packages from; what would put them elsewhere than into the environment is not passed on.
+    " PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_NO_INDEX PIP_FIND_LINKS PIP_TRUSTED_HOST PIP_CERT PIP_CLIENT_CERT PIP_PROXY"
+    " PIP_TIMEOUT PIP_RETRIES PIP_CONFIG_FILE PIP_ONLY_BINARY PIP_NO_BINARY PIP_PREFER_BINARY PIP_CACHE_DIR".split()
 )
 _PASSED_STARTS = ("CONDA_", "MAMBA_", "LC_")
 # What an activated environment leaves behind, or what turns a command into another one.

@@ -14,10 +14,11 @@ import datetime
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import Failed, Refused
-from ansible_collections.labfleet.conda.plugins.module_utils._change._journal import DONE, read_journal
+from ansible_collections.labfleet.conda.plugins.module_utils._change._journal import DONE
 from ansible_collections.labfleet.conda.plugins.module_utils._change._place import Place, look_at, refuse_unless_ours
 from ansible_collections.labfleet.conda.plugins.module_utils._change._prune import prune, prune_set_aside
 from ansible_collections.labfleet.conda.plugins.module_utils._change._session import (
+    CREATE_ACTION,
     RESTORE_ACTION,
     Session,
     forget,
@@ -65,10 +66,19 @@ def run_work(
     :param options: C(lock_seconds), C(time_limit) and C(grace) of the module, and C(download_seconds) if it has that.
     """
     lock_seconds = options["lock_seconds"]
-    seconds = lock_seconds + options["time_limit"] + options.get("download_seconds", 0.0) + _OTHER_SECONDS
 
     def run() -> _Map:
-        return clean(with_session(place, work, what=what, lock_seconds=lock_seconds, check=check))
+        return with_session(place, work, what=what, lock_seconds=lock_seconds, check=check)
+
+    return run_worker(place, run, options)
+
+
+def run_worker(place: Place, work: t.Callable[[], _Map], options: t.Mapping[str, t.Any]) -> _Map:
+    """Let the owner of a prefix do a piece of work; its answer is that of with_session()."""
+    seconds = options["lock_seconds"] + options["time_limit"] + options.get("download_seconds", 0.0) + _OTHER_SECONDS
+
+    def run() -> _Map:
+        return t.cast(_Map, clean(work()))
 
     try:
         return t.cast(_Map, run_as(*_owner(place), run, seconds=seconds, grace=options["grace"] + _OTHER_SECONDS))
@@ -126,6 +136,8 @@ def write_down(
     try:
         for record in records:
             record = {key: value for key, value in record.items() if key != "change"}
+            if record["action"] == CREATE_ACTION:
+                record.pop("snapshot", None)  # there is none; it has named the change in the journal alone
             if record.pop("again", False):
                 entry = _written(ledger, record)
                 if entry is not None:
@@ -185,7 +197,7 @@ def earlier_run(
     :param whole: tells what is wrong with the prefix after it was restored.
     """
     if check:
-        journal = read_journal(session.folder, session.prefix) if session.folder >= 0 else None
+        journal = session.journal()
         if journal is None or journal.phase == DONE:
             return {}
         text = "An interrupted change of %s is to be undone first; a run without check mode does so."
@@ -240,4 +252,4 @@ def pruned(prefix: str, options: t.Mapping[str, t.Any], change: str) -> _Map:
     return result
 
 
-__all__ = ("concluded", "earlier_run", "pruned", "recovered_first", "run_work", "write_down")
+__all__ = ("concluded", "earlier_run", "pruned", "recovered_first", "run_work", "run_worker", "write_down")

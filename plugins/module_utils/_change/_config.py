@@ -50,6 +50,8 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._worker imp
 ACTION = "config"
 _FOR_ALL, _FOR_ONE, _FOLDER_MODE = 0o644, 0o600, 0o755
 _OWNER_MAY_WRITE = 0o200
+# What a change of a file may take, even on the slowest disk.
+_WORK_SECONDS = 3600.0
 _Map = t.Dict[str, t.Any]
 
 
@@ -69,7 +71,7 @@ def configure(options: t.Mapping[str, t.Any], *, check: bool) -> _Map:
     place = place_of(options, root)
     try:
         work = _Work(root, place, wish_of(options, place.readers), options, check)
-        answer = _as_owner(place, work)
+        answer = _as_owner(place, work, seconds=options["lock_seconds"] + _WORK_SECONDS)
     finally:
         place.close()
     result: _Map = {"changed": False, "path": place.path, "tier": place.tier, "before": {}, "after": {}}
@@ -98,11 +100,11 @@ def _refuse_options(options: t.Mapping[str, t.Any]) -> None:
         raise Refused("dropin is a file of a tier: give path alone, with the whole path of the file.")
 
 
-def _as_owner(place: Place, work: t.Callable[[], _Map]) -> _Map:
+def _as_owner(place: Place, work: t.Callable[[], _Map], *, seconds: float) -> _Map:
     if own_uid() == place.uid or own_uid() != 0:  # who is not the owner can still see that nothing is to do
         return work()
     try:
-        return t.cast(_Map, run_as(place.uid, place.gid, place.owner, work))
+        return t.cast(_Map, run_as(place.uid, place.gid, place.owner, work, seconds=seconds))
     except (WorkerDied, OSError) as error:
         return {"error": "The change of %s by its owner was cut off: %s" % (place.path, error)}
 

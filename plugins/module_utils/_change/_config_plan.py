@@ -22,7 +22,6 @@ from ansible_collections.labfleet.conda.plugins.module_utils._prefix._condarc_ma
     settle,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._condarc_merge import read_value
-from ansible_collections.labfleet.conda.plugins.module_utils._prefix._yaml import Node, YamlError
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._yaml_edit import Editor, Path
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._yaml_write import (
     Unwritable,
@@ -31,6 +30,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._prefix._yaml_write
     pair,
     plain,
 )
+from ansible_collections.labfleet.conda.plugins.module_utils._spec._yaml import Node, YamlError
 from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import clean
 
 _Map = t.Dict[str, t.Any]

@@ -11,12 +11,13 @@ What a conda does that was let go on is what it has told before, to the last pac
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._answer import Answer
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import ChangeError, Failed
 from ansible_collections.labfleet.conda.plugins.module_utils._change._in_tool import HOLD_VARIABLE
-from ansible_collections.labfleet.conda.plugins.module_utils._change._tool import Options
+from ansible_collections.labfleet.conda.plugins.module_utils._change._tool import Command as Question
 from ansible_collections.labfleet.conda.plugins.module_utils._change._verify import Driver, answer_of, answered
 from ansible_collections.labfleet.conda.plugins.module_utils._system._run import Finished, Held, NotStarted
 
@@ -25,14 +26,16 @@ _Asked = t.Tuple[Answer, t.Optional[Held]]
 
 def ask_for_plan(
     driver: Driver,
-    specs: t.Sequence[str],
-    options: Options,
+    question: Question,
+    command: Question,
     *,
     seconds: float,
     meanwhile: t.Optional[t.Callable[[], None]],
 ) -> _Asked:
     """What the tool would do.
 
+    :param question: the dry run.
+    :param command: what does it.
     :param meanwhile: is called, once, while the tool works that out; None where it is not to be kept waiting, since
         nothing will be done.
     :returns: the answer, and what waits to do that, where it can wait.
@@ -40,11 +43,10 @@ def ask_for_plan(
     """
     rest = meanwhile or _nothing
     if meanwhile is not None and driver.tool.can_be_held:
-        asked = _held(driver, specs, options, seconds, meanwhile)
+        asked = _held(driver, command, seconds, meanwhile)
         if asked is not None:
             return asked
         rest = _nothing
-    question = driver.tool.plan(specs, options, prefix=driver.prefix)
     return answer_of(driver, question, seconds=seconds, meanwhile=rest), None
 
 
@@ -52,15 +54,22 @@ def _nothing() -> None:
     """What is done meanwhile, where nothing is."""
 
 
-def _held(
-    driver: Driver, specs: t.Sequence[str], options: Options, seconds: float, meanwhile: t.Callable[[], None]
-) -> t.Optional[_Asked]:
-    """The same of one that is kept waiting; None where it has to be asked in another way."""
-    question = driver.tool.hold(driver.tool.apply(specs, options, prefix=driver.prefix))
-    command = driver.command(question, seconds=seconds)
-    question = question._replace(what="plan")
+@contextlib.contextmanager
+def closed_on_error(held: t.Optional[Held]) -> t.Iterator[None]:
+    """See that what waits does not go on waiting when it is not to go on."""
     try:
-        held = driver.runner.hold(command, HOLD_VARIABLE, meanwhile=meanwhile)
+        yield
+    except BaseException:
+        if held is not None:
+            held.close()
+        raise
+
+
+def _held(driver: Driver, command: Question, seconds: float, meanwhile: t.Callable[[], None]) -> t.Optional[_Asked]:
+    """The same of one that is kept waiting; None where it has to be asked in another way."""
+    question = driver.tool.hold(command)._replace(what="plan")
+    try:
+        held = driver.runner.hold(driver.command(question, seconds=seconds), HOLD_VARIABLE, meanwhile=meanwhile)
     except NotStarted as error:
         raise ChangeError("%s." % error) from error
     if held.ended is not None:
@@ -76,4 +85,4 @@ def _held(
     return None
 
 
-__all__ = ("ask_for_plan",)
+__all__ = ("ask_for_plan", "closed_on_error")

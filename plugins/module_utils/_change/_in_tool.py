@@ -4,7 +4,7 @@
 
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
-"""Programs of ours that run in conda's own Python, from 2.7 on: they ask conda more than one thing with one start.
+"""Programs of ours that run in conda's own Python, from 2.7 on, so that one start of conda does for two.
 
 They are texts, since the owner of a prefix cannot read the files of a module that was sent to root.
 """
@@ -55,50 +55,26 @@ else:
 sys.exit(conda.cli.main())
 """
 
-# Arguments: the program conda, a directory that is free, and a JSON list of questions, each with arguments of conda and
-# the modules to load before. Each is answered by a process of its own, which has the modules of conda loaded by then;
-# printed is a JSON list with the exit code and the standard output of each.
-_ASK = """\
+# Arguments: a directory that does not exist; the modules to load, with commas between; the program conda, and its
+# arguments. Conda is started when a channel that holds CHECK_PACKAGE, and a place for caches, are in that directory.
+_CHECK = """\
 import bz2, json, os, sys
-program, folder, questions = sys.argv[1:]
-sys.path[0] = os.path.dirname(program)
-import conda.cli, conda.base.context
-for name in ("conda.cli.main_info", "conda.cli.main_install", "conda.cli.install"):
-    try:
-        __import__(name)
-    except ImportError:
-        pass
-os.environ["CONDA_PKGS_DIRS"] = folder + "/pkgs"
+folder, modules = sys.argv[1:3]
+del sys.argv[:3]
+sys.path[0] = os.path.dirname(sys.argv[0])
+for name in ["conda.cli", "conda.base.context"] + modules.split(","):
+    __import__(name)
+subdir = sys.modules["conda.base.context"].context.subdir
+package = {"name": "%(package)s", "version": "1", "build": "0", "build_number": 0, "depends": [], "size": 1,
+           "md5": 32 * "0", "subdir": subdir}
 os.makedirs(folder + "/pkgs")
-package = {"name": "labfleet-check", "version": "1", "build": "0", "build_number": 0, "depends": [], "size": 1,
-           "md5": 32 * "0"}
-for subdir in (conda.base.context.context.subdir, "noarch"):
-    index = {"info": {"subdir": subdir}, "packages": {}}
-    if subdir != "noarch":
-        index["packages"]["labfleet-check-1-0.tar.bz2"] = dict(package, subdir=subdir)
-    os.makedirs(folder + "/channel/" + subdir)
-    for name, change in (("repodata.json", bytes), ("repodata.json.bz2", bz2.compress)):
-        with open("%s/channel/%s/%s" % (folder, subdir, name), "wb") as stream:
-            stream.write(change(json.dumps(index).encode("ascii")))
-answers = []
-for question in json.loads(questions):
-    reading, writing = os.pipe()
-    child = os.fork()
-    if not child:
-        os.dup2(writing, 1)
-        for descriptor in (reading, writing):
-            os.close(descriptor)
-        for name in question["modules"]:
-            __import__(name)
-        sys.argv = [program] + question["arguments"]
-        sys.exit(conda.cli.main())
-    os.close(writing)
-    with os.fdopen(reading, "rb") as stream:
-        said = stream.read()
-    status = os.waitpid(child, 0)[1]
-    code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
-    answers.append([code, said.decode("utf-8", "replace")])
-print(json.dumps(answers))
+for place, packages in ((subdir, {"%(package)s-1-0.tar.bz2": package}), ("noarch", {})):
+    index = json.dumps({"info": {"subdir": place}, "packages": packages}).encode("ascii")
+    os.makedirs(folder + "/channel/" + place)
+    for name, data in (("repodata.json", index), ("repodata.json.bz2", bz2.compress(index))):
+        with open("%%s/channel/%%s/%%s" %% (folder, place, name), "wb") as stream:
+            stream.write(data)
+sys.exit(sys.modules["conda.cli"].main())
 """
 CHECK_PACKAGE = "labfleet-check"
 
@@ -108,12 +84,14 @@ def hold_arguments(python: str, arguments: t.Sequence[str]) -> t.Tuple[str, ...]
     return (python, "-c", _HOLD % {"variable": HOLD_VARIABLE}, *arguments)
 
 
-def ask_arguments(python: str, program: str, folder: str, questions: str) -> t.Tuple[str, ...]:
-    """What to start to have some questions answered.
+def check_arguments(
+    python: str, folder: str, modules: t.Sequence[str], arguments: t.Sequence[str]
+) -> t.Tuple[str, ...]:
+    """What to start to have conda load some modules, and then do something.
 
-    :param folder: a directory that does not exist; C(channel) in it is a channel that holds CHECK_PACKAGE.
+    :param folder: a directory that does not exist; C(channel) in it will be a channel that holds CHECK_PACKAGE.
     """
-    return (python, "-c", _ASK, program, folder, questions)
+    return (python, "-c", _CHECK % {"package": CHECK_PACKAGE}, folder, ",".join(modules), *arguments)
 
 
-__all__ = ("CHECK_PACKAGE", "HOLD_VARIABLE", "ask_arguments", "hold_arguments")
+__all__ = ("CHECK_PACKAGE", "HOLD_VARIABLE", "check_arguments", "hold_arguments")

@@ -13,9 +13,8 @@ import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._packages import NoEnvironment
 from ansible_collections.labfleet.conda.plugins.module_utils._change._store import SnapshotError
+from ansible_collections.labfleet.conda.plugins.module_utils._change._writers import strangers, writers_inside
 from ansible_collections.labfleet.conda.plugins.module_utils._system._access import (
-    NOBODY,
-    directory_writers,
     who_could_exchange,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._system._directory import Directory
@@ -23,8 +22,6 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._errors imp
 from ansible_collections.labfleet.conda.plugins.module_utils._system._processes import own_uid
 from ansible_collections.labfleet.conda.plugins.module_utils._system._root import Root
 from ansible_collections.labfleet.conda.plugins.module_utils._system._users import Identities
-
-_PARTS = ("bin", "lib", "conda-meta")
 
 
 class Owner(t.NamedTuple):
@@ -53,7 +50,7 @@ def owner_of(path: str, *, only_look: bool) -> Owner:
                 message = "%s belongs to %s, and only its owner may work on it: run the task with become_user: %s."
                 raise SnapshotError(message % (found.prefix, found.name or found.uid, found.name or "its owner"))
             if not only_look:
-                _refuse_other_writers(prefix, found, root.identities)
+                _refuse_other_writers(found, root.identities)
                 if found.uid == 0:
                     _refuse_exchangers(root, found)
             return found
@@ -71,23 +68,12 @@ def _owner(prefix: Directory, identities: Identities) -> Owner:
     return Owner(prefix.path, status.st_uid, user.gid if user else status.st_gid, name)
 
 
-def _refuse_other_writers(prefix: Directory, owner: Owner, identities: Identities) -> None:
-    found = directory_writers(prefix)
-    for name in _PARTS:
-        try:
-            with prefix.directory(name) as part:
-                found = found | directory_writers(part)
-        except Absent:
-            continue
-    users = found.users - {owner.name, str(owner.uid)}
-    groups = frozenset(name for name in found.groups if not _is_private(name, owner, identities))
-    if found._replace(users=users, groups=groups) == NOBODY:
-        return
-    who = sorted(users) + ["group " + name for name in sorted(groups)] + ["everybody"] * found.everybody
-    raise SnapshotError(
-        "Others than its owner %s can write to %s (%s), and could change it meanwhile: take that right away with chmod."
-        % (owner.name or owner.uid, prefix.path, ", ".join(who))
-    )
+def _refuse_other_writers(owner: Owner, identities: Identities) -> None:
+    name = owner.name or str(owner.uid)
+    who = strangers(writers_inside(owner.prefix, identities), name, identities)
+    if who:
+        text = "Others than its owner %s can write to %s (%s), and could change it meanwhile: take that right away with"
+        raise SnapshotError((text + " chmod.") % (name, owner.prefix, ", ".join(who)))
 
 
 def _refuse_exchangers(root: Root, owner: Owner) -> None:
@@ -95,16 +81,6 @@ def _refuse_exchangers(root: Root, owner: Owner) -> None:
     if found is not None:
         message = "%s belongs to root, but %s could exchange it, by the directory %s: give that to root first."
         raise SnapshotError(message % (owner.prefix, *found))
-
-
-def _is_private(group: str, owner: Owner, identities: Identities) -> bool:
-    """Whether a group has the owner as its one member, as many distributions make one for each user."""
-    members = {user.name for user in identities.users if group in _group_names(user.uid, identities)}
-    return group == owner.name and members <= {owner.name}
-
-
-def _group_names(uid: int, identities: Identities) -> t.Set[t.Optional[str]]:
-    return {identities.group_name(gid) for gid in identities.groups_of(uid)}
 
 
 __all__ = ("Owner", "owner_of")

@@ -47,6 +47,21 @@ def read_packages(prefix: str) -> Environment:
         raise NoEnvironment("%s could not be read: %s." % (error.path, error.reason)) from error
 
 
+def read_names(prefix: str) -> Environment:
+    """The environment at a path, without the content of its records.
+
+    :raises NoEnvironment: there is none, or it cannot be read.
+    """
+    try:
+        with Root("/").directory(prefix) as directory:
+            return read_environment(directory, report=Report())
+    except Absent as error:
+        message = "%s is no environment of conda: it has no conda-meta directory. Name the prefix of an environment."
+        raise NoEnvironment(message % prefix) from error
+    except Unreadable as error:
+        raise NoEnvironment("%s could not be read: %s." % (error.path, error.reason)) from error
+
+
 def owned_paths(environment: Environment) -> t.Set[str]:
     """The paths below the prefix of all files that records list."""
     owned: t.Set[str] = set()
@@ -126,5 +141,6 @@ __all__ = (
     "files_of_record",
     "owned_paths",
     "pip_list",
+    "read_names",
     "read_packages",
 )

@@ -12,6 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import Refused
+from ansible_collections.labfleet.conda.plugins.module_utils._change._writers import strangers, writers_inside
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._configuration import Configuration
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._installations import (
     Installation,
@@ -21,10 +22,11 @@ from ansible_collections.labfleet.conda.plugins.module_utils._discover._installa
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import Look, Options
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._solver import solver_in_force
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._standalone import standalone_program
-from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import Environment
+from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import Environment, Owners
+from ansible_collections.labfleet.conda.plugins.module_utils._prefix._history import EMPTY
 from ansible_collections.labfleet.conda.plugins.module_utils._system._access import NOBODY, Writers
 from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable
-from ansible_collections.labfleet.conda.plugins.module_utils._system._files import is_there
+from ansible_collections.labfleet.conda.plugins.module_utils._system._files import is_folder, is_there
 from ansible_collections.labfleet.conda.plugins.module_utils._system._processes import own_uid
 from ansible_collections.labfleet.conda.plugins.module_utils._system._root import Root
 
@@ -43,6 +45,7 @@ class Place(t.NamedTuple):
     :param configuration: the settings in force for its owner.
     :param owner: the name of its owner; home: the owner's home, None where nobody knows it.
     :param unread: what could not be read of it, as PATH: REASON.
+    :param named: what it was looked at by, where that is a micromamba that stands alone.
     """
 
     prefix: str
@@ -54,6 +57,7 @@ class Place(t.NamedTuple):
     gid: int
     unread: t.List[str]
     writers: Writers = NOBODY
+    named: t.Optional[str] = None
 
     @property
     def uid(self) -> int:
@@ -95,13 +99,17 @@ class Place(t.NamedTuple):
 def look_at(prefix: str, environment: t.Optional[str] = None, *, broken: bool = False, seconds: float = 60.0) -> Place:
     """Look at a base prefix, or at an environment that its tool is to change, without running anything.
 
-    :param prefix: the absolute path of the base prefix.
+    :param prefix: the absolute path of the base prefix; for an environment also that of a micromamba that stands alone,
+        or of its root prefix.
     :param environment: the absolute path of the environment; None for the base prefix itself.
     :param broken: take one whose conda is gone, as after a change that was cut off; its version is unknown then.
     :raises Refused: there is no installation, or no environment.
     :raises ScanError: the host cannot be looked at.
     """
     paths = ["/" + path.strip("/") for path in (prefix, environment) if path is not None]
+    program = standalone_micromamba(paths[0]) if environment is not None and not broken else None
+    if program is not None:
+        return _look_beside(program, paths, seconds)
     place = _look(paths, [], seconds, broken)
     # Root changes with settings for everybody only; the settings of another owner are those of its home too.
     return place if place.uid == _ROOT or place.home is None else _look(paths, [place.owner], seconds, broken)
@@ -121,6 +129,42 @@ def _look(paths: t.List[str], users: t.List[str], seconds: float, broken: bool) 
     return _place(look, found[0], environment)
 
 
+def standalone_micromamba(path: str) -> t.Optional[str]:
+    """The program of a micromamba that stands alone, by its own path or by its root prefix; None for anything else."""
+    if not is_folder(path):
+        return path if path.endswith("/micromamba") and is_there(path) else None
+    is_base = is_there(path + "/conda-meta/history")
+    if is_base and any(is_there("%s/bin/%s" % (path, name)) for name in ("conda", "mamba", "micromamba")):
+        return None
+    if is_there(path + "/bin/micromamba"):
+        return path + "/bin/micromamba"
+    look = Look(Options(search_paths=[path], depth=0, users=[]))
+    look.run()
+    found = [item for item in look.result.installations if item.prefix == path and item.kind == "micromamba"]
+    return found[0].program if found else None
+
+
+def _look_beside(program: str, paths: t.Sequence[str], seconds: float) -> Place:
+    """Look at an environment that a micromamba is to change which stands alone."""
+    look = Look(Options(search_paths=[paths[-1]], depth=0, users=[], time_limit=seconds))
+    look.run()
+    environment = _environment(look, paths[-1])
+    installation = _standalone(look, program)
+    parent, envs, _name = environment.prefix.rpartition("/envs/")
+    root_prefix = paths[0] if is_folder(paths[0]) else parent if envs else environment.prefix
+    return _place(look, installation._replace(prefix=root_prefix), environment)._replace(named=paths[0])
+
+
+def _standalone(look: Look, program: str) -> Installation:
+    try:
+        installation, is_binary, _uid = standalone_program(look.survey.root, program)
+    except (Absent, Unreadable) as error:
+        raise Refused("%s cannot be used: %s." % (program, getattr(error, "reason", "it is not there"))) from error
+    if not is_binary:
+        raise Refused("%s is a script, and no micromamba itself: name the program that it starts." % program)
+    return installation
+
+
 def _environment(look: Look, path: str) -> Environment:
     identity = look.survey.identity(path)
     environment = look.survey.environments.get(identity) if identity else None
@@ -136,7 +180,7 @@ def _why(look: Look, path: str) -> str:
     return " It could not be read: %s." % found[0]["reason"] if found else ""
 
 
-def _place(look: Look, installation: Installation, environment: Environment) -> Place:
+def _place(look: Look, installation: Installation, environment: Environment, who: t.Optional[Writers] = None) -> Place:
     identities = look.survey.root.identities
     name = identities.user_name(environment.uid)
     user = identities.find_user(name) if name else None
@@ -153,8 +197,50 @@ def _place(look: Look, installation: Installation, environment: Environment) -> 
         home=user.home if user else None,
         gid=user.gid if user else environment.gid,
         unread=["%s: %s" % (item["path"], item["reason"]) for item in entries if item["path"].startswith(below)],
-        writers=_writers(look, installation, environment),
+        writers=_writers(look, installation, environment) if who is None else who,
     )
+
+
+def look_at_new(base: str, prefix: str, *, uid: int, gid: int, name: t.Optional[str], writers: Writers) -> Place:
+    """What is to make an environment that is not there yet, as if it were there and empty.
+
+    :param base: the base prefix of the tool.
+    :param prefix: the path that the environment gets.
+    :param uid: the number of who makes it; name: the name.
+    :param writers: who could exchange it.
+    :raises Refused: there is no installation.
+    """
+    path = "/" + base.strip("/")
+    program = standalone_micromamba(path)
+    users = [name] if name and uid != _ROOT and program is None else []
+    look = Look(Options(search_paths=[] if program else [path], depth=0, users=users))
+    look.run()
+    if program is not None:
+        parent = prefix.rpartition("/envs/")[0]
+        root_prefix = path if is_folder(path) else parent or prefix
+        installation = _standalone(look, program)._replace(prefix=root_prefix)
+    else:
+        there = _environment(look, path)
+        found = [item for item in look.result.installations if item.environment is there]
+        if not found:
+            raise Refused("%s holds no conda, mamba or micromamba: name a base prefix." % base)
+        installation = found[0]
+    place = _place(look, installation, _empty(prefix, uid, gid), writers)
+    return place if program is None else place._replace(named=path)
+
+
+def new_place(base: Place, prefix: str, writers: Writers) -> Place:
+    """The same, for the owner of the base prefix, from what is known of that."""
+    environment = _empty(prefix, base.environment.uid, base.environment.gid)
+    return base._replace(prefix=prefix, environment=environment, writers=writers, unread=[])
+
+
+def _empty(prefix: str, uid: int, gid: int) -> Environment:
+    return Environment(
+        prefix=prefix, identity=(0, 0), uid=uid, gid=gid, mode=0o755, has_history=False, directory_names=frozenset(),
+        records=[], details=[], history=EMPTY, pinned=[], frozen=None, created=None, modified=0.0, python_version=None,
+        pip_packages=[], tool_metadata={}, owners=Owners({}, ()),
+    )  # fmt: skip
 
 
 def look_at_program(path: str) -> Place:
@@ -217,21 +303,29 @@ def refuse_unless_ours(place: Place, *, trusted: t.Iterable[str] = ()) -> None:
             % (place.subject, place.uid)
         )
     trusted = list(trusted)
-    _refuse_writers(place, place.subject, place.writers, trusted)
+    _refuse_strangers(place, place.subject, place.writers, trusted)
     if not place.is_base:  # its tool is run too
-        _refuse_writers(place, place.base, place.installation.writers, trusted)
+        _refuse_strangers(place, place.base, place.installation.writers, trusted)
 
 
-def _refuse_writers(place: Place, path: str, who: Writers, trusted: t.Sequence[str]) -> None:
-    names = (set(who.users) | {"group " + name for name in who.groups}) - {place.owner, "root"}
-    names -= set(trusted) | {"group " + name for name in trusted}
-    if who.everybody:
-        names.add("everybody")
+def _refuse_strangers(place: Place, path: str, who: Writers, trusted: t.Sequence[str]) -> None:
+    identities = Root("/").identities
+    if place.environment is not None:
+        who = who | writers_inside(path, identities)
+    names = strangers(who, place.owner, identities, trusted=trusted)
     if names:
         raise Refused(
             "%s can be changed by others than %s (%s), so %s must not run what is in it: take away their right to"
-            " write, or name them in trusted_writers." % (path, place.owner, ", ".join(sorted(names)), place.owner)
+            " write, or name them in trusted_writers." % (path, place.owner, ", ".join(names), place.owner)
         )
 
 
-__all__ = ("Place", "look_at", "look_at_program", "refuse_unless_ours")
+__all__ = (
+    "Place",
+    "look_at",
+    "look_at_new",
+    "new_place",
+    "look_at_program",
+    "refuse_unless_ours",
+    "standalone_micromamba",
+)

@@ -52,9 +52,11 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._lock impor
 from ansible_collections.labfleet.conda.plugins.module_utils._system._processes import own_variables
 from ansible_collections.labfleet.conda.plugins.module_utils._system._run import Interrupts, Runner, Supervised
 
-_HOME = "home"
+HOME = "home"
 # What conda_snapshot does: between the snapshot and its restore, others have worked in the prefix.
 RESTORE_ACTION = "restore"
+# What conda_env does where nothing was before: there is no snapshot to go back to.
+CREATE_ACTION = "create"
 
 
 class PrefixStore(Store):
@@ -80,6 +82,9 @@ class PrefixStore(Store):
         return {"id": taken.id, "files": taken.counts.get("files", 0), "bytes": taken.bytes}
 
     def restore(self, snapshot: str, journal: Journal) -> t.Dict[str, t.Any]:
+        if journal.record.get("action") == CREATE_ACTION:
+            text = "%s was being created when its run was cut off, and is not whole: run that task of conda_env again."
+            raise Failed(text % self.prefix)
         try:
             found = next(item for item in load_all(self.prefix) if item.id == snapshot and item.complete)
             if was_emptied(self.folder, journal.change):
@@ -152,6 +157,13 @@ class Session:
         self.runner: Runner = Supervised(interrupts, inherit=[lock.descriptor] if lock else [])
         self.records: t.List[t.Dict[str, t.Any]] = []
 
+    def journal(self) -> t.Optional[Journal]:
+        """What an earlier run has left; None where it has left nothing.
+
+        :raises Failed: it says nothing that can be understood.
+        """
+        return read_journal(self.folder, self.prefix) if self.folder >= 0 else None
+
     def environment(self, *, own_home: bool = False) -> t.Dict[str, str]:
         """The environment variables of a program that is started.
 
@@ -170,7 +182,9 @@ class Session:
 
     def look_again(self, *, broken: bool = False) -> None:
         """Read the prefix anew: under the lock, or after a recovery, it can be another."""
-        self.place = look_at(self.place.base, None if self.place.is_base else self.prefix, broken=broken)
+        self.place = look_at(
+            self.place.named or self.place.base, None if self.place.is_base else self.prefix, broken=broken
+        )
 
 
 def tool_of(place: Place) -> Tool:
@@ -230,10 +244,10 @@ def _session(place: Place, what: str, lock_seconds: float, check: bool) -> t.Ite
         if check:
             home = stack.enter_context(temporary_folder())
         else:
-            home = "%s/%s/%s" % (place.prefix, STATE, _HOME)
-            remove_tree(folder, _HOME)
-            close(private_folder(_HOME, at=folder))
-            stack.callback(remove_tree, folder, _HOME)
+            home = "%s/%s/%s" % (place.prefix, STATE, HOME)
+            remove_tree(folder, HOME)
+            close(private_folder(HOME, at=folder))
+            stack.callback(remove_tree, folder, HOME)
         yield Session(place, folder, home, lock, interrupts)
 
 
@@ -263,6 +277,8 @@ def identifier() -> str:
 
 
 __all__ = (
+    "CREATE_ACTION",
+    "HOME",
     "PrefixStore",
     "RESTORE_ACTION",
     "Session",

@@ -24,8 +24,10 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._session im
 from ansible_collections.labfleet.conda.plugins.module_utils._change._store import STATE
 from ansible_collections.labfleet.conda.plugins.module_utils._change._tool import Options, Tool, told_version
 from ansible_collections.labfleet.conda.plugins.module_utils._change._verify import Driver
+from ansible_collections.labfleet.conda.plugins.module_utils._change._writers import strangers
 from ansible_collections.labfleet.conda.plugins.module_utils._system._files import is_there, read_text
 from ansible_collections.labfleet.conda.plugins.module_utils._system._processes import own_uid
+from ansible_collections.labfleet.conda.plugins.module_utils._system._root import Root
 from ansible_collections.labfleet.conda.plugins.module_utils._system._run import Command, Finished, NotStarted
 
 DOWNLOAD = "download"
@@ -172,16 +174,12 @@ def _refuse_if_others_can_write(session: Session, place: Place, program: str, tr
     if place.uid not in (0, own_uid()):
         text = "tool: %s belongs to %s. It must belong to root, or to %s, the owner of %s."
         raise Refused(text % (program, place.owner, session.place.owner, session.prefix))
-    mine = place._replace(owner=session.place.owner)
     if place.uid == own_uid():
         refuse_unless_ours(place, trusted=trusted)
         return
-    who = mine.installation.writers
-    names = (set(who.users) | {"group " + name for name in who.groups}) - {"root", session.place.owner}
-    names -= set(trusted) | {"group " + name for name in trusted}
-    if names or who.everybody:
-        names |= {"everybody"} if who.everybody else set()
-        raise Refused("tool: %s can be changed by %s, so it must not be run." % (program, ", ".join(sorted(names))))
+    names = strangers(place.installation.writers, session.place.owner, Root("/").identities, trusted=trusted)
+    if names:
+        raise Refused("tool: %s can be changed by %s, so it must not be run." % (program, ", ".join(names)))
 
 
 def how_it_failed(what: str, done: Finished, seconds: float) -> t.Optional[Failed]:

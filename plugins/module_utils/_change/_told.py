@@ -21,7 +21,9 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._transactio
 from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import on_one_line
 
 _Map = t.Dict[str, t.Any]
-_ACTIONS = ("update", "replace", "restore", "config", "clean", "move", "split")
+_ACTIONS = (
+    "update", "replace", "restore", "package", "create", "change", "remove", "config", "clean", "move", "split",
+)  # fmt: skip
 _OUTCOMES = {COMMITTED: COMMITTED, ROLLED_BACK: ROLLED_BACK, RECOVERED: RECOVERED, "refused": "refused"}
 # What Ansible itself understands in a result.
 _RESERVED = frozenset("msg failed skipped exception invocation ansible_facts ansible_stats deprecations".split())

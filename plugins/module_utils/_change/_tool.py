@@ -9,8 +9,11 @@
 
 Nothing is started here: a command is a list of arguments, and what its environment needs beside child_environment().
 
-* A change is always an ``install`` with lower bounds (``conda>=26.5``), never an ``update``: ``update`` asks for some
-  better solution, and when it finds none it says "already installed" and exits 0, whatever holds it back.
+* The tool itself is changed by an ``install`` with lower bounds (``conda>=26.5``), never by an ``update``: ``update``
+  asks for some better solution, and when it finds none it says "already installed" and exits 0, whatever holds it back.
+  That is what is wanted of the packages of an environment that are to be as new as the others allow.
+* Packages are removed with ``--force``, which is exactly those that are named, without a solver. What needs them is
+  read from the records beforehand, and named too: solvers take along what they see fit, each version something else.
 * ``conda install --revision`` is never used. conda 4.3 removes conda itself by it and says success; later ones need
   every old package in the channels of today, forget what was asked for, and leave pip's packages as they are.
 * ``--json`` means yes to every conda, with or without ``--yes``, and so does an input at its end. Only ``--dry-run``
@@ -19,14 +22,13 @@ Nothing is started here: a command is a list of arguments, and what its environm
 
 from __future__ import annotations
 
-import json
 import types
 import typing as t
 from urllib.parse import quote
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._in_tool import (
     CHECK_PACKAGE,
-    ask_arguments,
+    check_arguments,
     hold_arguments,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._spec._version import parse_version
@@ -123,6 +125,11 @@ class Tool(t.NamedTuple):
         """Whether a dry run succeeds although the user may not write: conda before 25.5, and mamba."""
         return self.kind != "conda" or not self.since("25.5")
 
+    @property
+    def takes_html_for_empty(self) -> bool:
+        """Whether an index that is HTML, as a portal answers it, counts as an empty channel, so that all is well."""
+        return self.kind != "conda" or (self.since("23.10") and not self.since("26.7"))
+
     def since(self, version: str) -> bool:
         """Whether its version is this one or a later one; raises InvalidVersion where its version is none."""
         return parse_version(self.version) >= parse_version(version)
@@ -157,6 +164,32 @@ class Tool(t.NamedTuple):
         """
         return self._install(specs, options, prefix, [], "apply")
 
+    def plan_update(
+        self, names: t.Sequence[str], options: Options = DEFAULTS, *, prefix: t.Optional[str] = None
+    ) -> Command:
+        """Ask what update() would do."""
+        return self._install(names, options, prefix, ["--dry-run"], "plan", verb="update")
+
+    def update(self, names: t.Sequence[str], options: Options = DEFAULTS, *, prefix: t.Optional[str] = None) -> Command:
+        """Bring installed packages as far as the other packages and the pins allow.
+
+        :param names: of packages that are there: micromamba passes over others in silence, conda refuses them.
+        """
+        return self._install(names, options, prefix, [], "apply", verb="update")
+
+    def remove(self, names: t.Sequence[str], options: Options = DEFAULTS, *, prefix: t.Optional[str] = None) -> Command:
+        """Remove exactly these packages, whatever needs them; there is no plan to ask for."""
+        if self.kind == "mamba" and not self.is_binary:
+            raise CommandRefused("mamba %s is not used to remove packages: use the conda beside it" % self.version)
+        if not names:
+            raise CommandRefused("no package was named")
+        arguments = ["remove", "-p", _plain(prefix or self.prefix, "prefix"), "-y", "--json", "--force"]
+        arguments += [] if self.is_binary else ["-q"]
+        if options.override_frozen and self.knows_frozen:
+            arguments.append("--override-frozen")
+        arguments += [_plain(name, "name of a package") for name in names]
+        return self._command(arguments, "apply", True, _NO_AUTO_UPDATE)
+
     def offline_solve(self, specs: t.Sequence[str] = (), *, prefix: t.Optional[str] = None) -> Command:
         """Ask for a plan from the caches alone: it shows that the tool can still solve, see solver_works()."""
         return self._install(specs or (self.package,), Options(offline=True), prefix, ["--dry-run"], "solve")
@@ -179,7 +212,7 @@ class Tool(t.NamedTuple):
         return Command((self.python_program, "-c", "import " + modules), _NOTHING, "import", False)
 
     def check(self, solver: t.Optional[str], folder: str) -> Command:
-        """Ask for info(), load the solver as solver_import() does, and solve without network, all with one start.
+        """Load the solver as solver_import() does, and solve without network, with one start.
 
         To solve is quick here, since no channel of the configuration is looked at: only one of our own, with
         CHECK_PACKAGE in it, or before conda 4.4, which asks the others too, none at all.
@@ -190,14 +223,13 @@ class Tool(t.NamedTuple):
         if self.kind != "conda" or self.python_program is None:
             raise CommandRefused("%s cannot be asked from within its Python" % self.program)
         modules = self.solver_import(solver).argv[-1].partition(" ")[2].split(", ")
+        arguments = [self.program, "install", "-p", self.prefix, "-y", "--json", "-q", "--dry-run", "--offline"]
         if self.since("4.4"):
-            more = ["--override-channels", "-c", "file://" + quote(folder) + "/channel", CHECK_PACKAGE]
+            arguments += ["--override-channels", "-c", "file://" + quote(folder) + "/channel", CHECK_PACKAGE]
         else:
-            more = ["--use-index-cache", self.package]
-        solve = ["install", "-p", self.prefix, "-y", "--json", "-q", "--dry-run", "--offline", *more]
-        questions = [{"modules": [], "arguments": ["info", "--json"]}, {"modules": modules, "arguments": solve}]
-        argv = ask_arguments(self.python_program, self.program, folder, json.dumps(questions))
-        return Command(argv, _NO_AUTO_UPDATE, "check", False)
+            arguments += ["--use-index-cache", self.package]
+        argv = check_arguments(self.python_program, folder, modules, arguments)
+        return Command(argv, {**_NO_AUTO_UPDATE, "CONDA_PKGS_DIRS": folder + "/pkgs"}, "solve", False)
 
     @property
     def can_be_held(self) -> bool:
@@ -253,10 +285,11 @@ class Tool(t.NamedTuple):
         prefix: t.Optional[str],
         extra: t.List[str],
         what: str,
+        verb: str = "install",
     ) -> Command:
         if not specs and what != "explicit":
             raise CommandRefused("no package was asked for")
-        arguments = ["install", "-p", _plain(prefix or self.prefix, "prefix"), "-y", "--json"]
+        arguments = [verb, "-p", _plain(prefix or self.prefix, "prefix"), "-y", "--json"]
         arguments += [] if self.is_binary else ["-q"]  # with --json, they show no progress without it
         arguments += extra + _channels(options)
         arguments += ["--offline"] if options.offline else []

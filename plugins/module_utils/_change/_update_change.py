@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.labfleet.conda.plugins.module_utils._change._answer import Answer
 from ansible_collections.labfleet.conda.plugins.module_utils._change._diagnosis import explain
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import ChangeError, Failed
 from ansible_collections.labfleet.conda.plugins.module_utils._change._package_changes import (
@@ -18,7 +19,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._package_ch
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._packages import owned_paths, read_packages
 from ansible_collections.labfleet.conda.plugins.module_utils._change._place import Place
-from ansible_collections.labfleet.conda.plugins.module_utils._change._tool import CommandRefused, Options
+from ansible_collections.labfleet.conda.plugins.module_utils._change._tool import Command
 from ansible_collections.labfleet.conda.plugins.module_utils._change._transaction import Change
 from ansible_collections.labfleet.conda.plugins.module_utils._change._update_facts import Facts
 from ansible_collections.labfleet.conda.plugins.module_utils._change._update_plan import UpdatePlan
@@ -33,9 +34,9 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._wanted imp
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import Environment
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._records import channel_name
 from ansible_collections.labfleet.conda.plugins.module_utils._system._files import absent, names_below, tree_files
-from ansible_collections.labfleet.conda.plugins.module_utils._system._run import Interrupts, NotStarted
+from ansible_collections.labfleet.conda.plugins.module_utils._system._run import Finished, Interrupts, NotStarted
 
-REASON = "before the update to %s"
+REASON = "before the %s to %s"
 _MAX_NAMED = 3
 _MAX_SAID = 400
 # Where conda sets files aside during a transaction: where packages put theirs.
@@ -71,20 +72,20 @@ class UpdateChange(Change):
         before: Environment,
         *,
         driver: Driver,
-        options: Options,
         settings: Settings,
         interrupts: Interrupts,
         envs: t.Callable[[], t.Any],
+        action: str = "update",
         settle: t.Callable[[], None] = lambda: None,
     ) -> None:
         self._place, self._plan, self._before = place, plan, before
-        self._driver, self._options, self._settings = driver, options, settings
+        self._driver, self._settings, self._action = driver, settings, action
         self._interrupts = interrupts
         self._envs, self._envs_before = envs, envs()
         self._settle = settle
         self._after: t.Optional[Environment] = None
         self._verified: t.List[str] = []
-        self.reason = REASON % ", ".join(plan.specs)
+        self.reason = REASON % (action, ", ".join(plan.specs))
         self.packages = ["%s-%s-%s" % (item.name, item.version, item.build) for item in plan.actions.link]
         self.caches = place.configuration.package_caches if place.configuration else [place.prefix + "/pkgs"]
 
@@ -95,7 +96,7 @@ class UpdateChange(Change):
         names = [self._driver.tool.package] if self._place.is_base else [item.name for item in self._plan.wanted]
         after = self._after
         return {
-            "action": "update",
+            "action": self._action,
             "prefix": self._place.prefix,
             "before": {name: self._before.version_of(name) for name in names},
             "after": {name: after.version_of(name) for name in names} if after else None,
@@ -108,12 +109,14 @@ class UpdateChange(Change):
         return package_changes(self._before.details or (), self._after.details or ()) if self._after else []
 
     def apply(self) -> None:
+        for question in self._plan.commands:
+            self._run(question)
+        if self._settings.condarc_solver:
+            self._write_solver(self._settings.condarc_solver)
+
+    def _run(self, question: Command) -> None:
         tool, settings = self._driver.tool, self._settings
-        try:
-            question = tool.apply(self._plan.specs, self._options, prefix=self._place.prefix)
-        except CommandRefused as error:
-            raise Failed("%s." % error) from error
-        if self._plan.held is not None:
+        if self._plan.held is not None and question is self._plan.commands[0]:
             done = self._plan.held.go_on(seconds=settings.seconds, grace=settings.grace)
         else:
             command = self._driver.command(question, seconds=settings.seconds, grace=settings.grace)
@@ -122,14 +125,16 @@ class UpdateChange(Change):
             raise Failed("%s took longer than %g s and was ended." % (tool.kind, settings.seconds))
         if done.interrupted:
             raise Failed("%s was ended, since this run was (signal %d)." % (tool.kind, done.interrupted))
-        answer = self._driver.read(question, done)
+        answer = self.read(question, done)
         if answer.error is not None:
             told = explain(answer.error, Facts(tool=tool, records=self._before.details or ()))
             cause = " %s %s" % (told[0].cause, told[0].remedy) if told else ""
             said = " ".join(answer.error.message.split())[-_MAX_SAID:]
             raise Failed("%s failed (%s).%s It says: %s" % (tool.kind, answer.error.kind, cause, said))
-        if settings.condarc_solver:
-            self._write_solver(settings.condarc_solver)
+
+    def read(self, question: Command, done: Finished) -> Answer:
+        """What the tool has answered to a command of the change."""
+        return self._driver.read(question, done)
 
     def _write_solver(self, solver: str) -> None:
         """Let the condarc of the prefix say which solver; conda writes it itself, and keeps what else is there."""
@@ -146,15 +151,14 @@ class UpdateChange(Change):
             after = self._after = read_packages(prefix)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is a reason to go back
             return ["%s cannot be read after the change: %s" % (prefix, error)]
-        open_ = unmet(self._plan.wanted, after.records or [])
-        problems = ["%s does not hold after the change." % item.spec for item in open_]
+        problems = self.not_held(after)
         if self._envs() != self._envs_before:
             problems.append("Environments other than the one changed are not as they were.")
         if problems:
-            return problems + damage(prefix, after)
+            return problems + damage(prefix, after, but=self.forgiven(after))
 
         def meanwhile() -> None:
-            problems.extend(damage(prefix, after))
+            problems.extend(damage(prefix, after, but=self.forgiven(after)))
             self._settle()
 
         tool = self._driver.tool
@@ -166,6 +170,15 @@ class UpdateChange(Change):
             asked = ["version", "info", "solver", "offline solve"] if self._place.is_base else ["python"]
             self._verified = ["records", "files", *asked, *self._settings.lines]
         return problems
+
+    def not_held(self, after: Environment) -> t.List[str]:
+        """What was wanted and does not hold, one sentence each."""
+        open_ = unmet(self._plan.wanted, after.records or [])
+        return ["%s does not hold after the change." % item.spec for item in open_]
+
+    def forgiven(self, after: Environment) -> t.Set[str]:
+        """The files of packages that may be missing, since somebody wants it so."""
+        return set()
 
     def verify_restored(self) -> t.List[str]:
         return whole_again(self._place.prefix, self._before, self._driver)
@@ -193,12 +206,15 @@ def _does_not_start(driver: Driver) -> t.List[str]:
     return [] if done.code == 0 else ["%s ends with exit code %d." % (" ".join(question.argv), done.code)]
 
 
-def damage(prefix: str, environment: Environment) -> t.List[str]:
-    """What is missing, or left over, in a prefix."""
+def damage(prefix: str, environment: Environment, *, but: t.AbstractSet[str] = frozenset()) -> t.List[str]:
+    """What is missing, or left over, in a prefix.
+
+    :param but: the files that may be missing.
+    """
     problems = []
     # To list directories is much quicker than to look for each file, of which few are elsewhere.
     there = tree_files(prefix, _FOLDERS_OF_PACKAGES)
-    missing = absent(prefix, owned_paths(environment) - there)
+    missing = absent(prefix, owned_paths(environment) - there - but)
     if missing:
         problems.append(_named("%d files of packages are missing", missing))
     if not environment.has_history:

@@ -13,9 +13,10 @@ import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._answer import Answer, Plan, found_packages
 from ansible_collections.labfleet.conda.plugins.module_utils._change._causes import Diagnosis
+from ansible_collections.labfleet.conda.plugins.module_utils._change._conflicts import conflicts
 from ansible_collections.labfleet.conda.plugins.module_utils._change._diagnosis import explain, why_not_newer
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import Failed, Refused
-from ansible_collections.labfleet.conda.plugins.module_utils._change._held_plan import ask_for_plan
+from ansible_collections.labfleet.conda.plugins.module_utils._change._held_plan import ask_for_plan, closed_on_error
 from ansible_collections.labfleet.conda.plugins.module_utils._change._package import Package
 from ansible_collections.labfleet.conda.plugins.module_utils._change._package_changes import (
     DOWNGRADED,
@@ -23,7 +24,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._package_ch
     PackageChange,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._place import Place
-from ansible_collections.labfleet.conda.plugins.module_utils._change._tool import Options
+from ansible_collections.labfleet.conda.plugins.module_utils._change._tool import Command, Options
 from ansible_collections.labfleet.conda.plugins.module_utils._change._update_facts import Facts, fits, spec_of
 from ansible_collections.labfleet.conda.plugins.module_utils._change._verify import Driver, answer_of
 from ansible_collections.labfleet.conda.plugins.module_utils._change._wanted import Wanted, newest_target, unmet
@@ -34,6 +35,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._run import
 # The classic solver takes half a minute for 300 packages here, and many minutes on real channels.
 PLAN_SECONDS = 1800.0
 _MAX_SAID = 400
+_MAX_CONFLICTS = 3
 _NEVER_REMOVED = ("conda", "mamba", "micromamba", "python")
 
 
@@ -50,12 +52,13 @@ class Rules(t.NamedTuple):
 
 
 class UpdatePlan(t.NamedTuple):
-    """What an update would do.
+    """What a change would do to the packages of a prefix.
 
-    :param specs: what is to be installed; none where nothing is to be done.
+    :param specs: what is asked for; none where nothing is to be done.
     :param wanted: what must hold afterwards.
     :param diagnoses: why it goes no further, where the channels hold something newer.
-    :param held: the tool, which waits to do it; None where it has to be started anew.
+    :param commands: what is to be started, in this order.
+    :param held: the tool, which waits to do the first of them; None where it has to be started anew.
     """
 
     specs: t.Tuple[str, ...]
@@ -63,6 +66,7 @@ class UpdatePlan(t.NamedTuple):
     actions: Plan
     newest: t.Dict[str, str]
     diagnoses: t.List[Diagnosis]
+    commands: t.Tuple[Command, ...] = ()
     held: t.Optional[Held] = None
 
 
@@ -100,34 +104,32 @@ class Planner:
         # All that is wanted is named, so that the solver keeps what is there of it.
         specs = tuple(item.spec for item in fixed if item in open_ or item.name != self._driver.tool.package)
         specs += tuple(self._python)
-        self._respect_pins(open_)
+        self.respect_pins(open_)
+        tool, options = self._driver.tool, self._rules.options
+        question, command = (ask(specs, options, prefix=self._place.prefix) for ask in (tool.plan, tool.apply))
         answer, held = ask_for_plan(
             self._driver,
-            specs,
-            self._rules.options,
+            question,
+            command,
             seconds=PLAN_SECONDS,
             meanwhile=None if meanwhile is None else lambda: meanwhile(specs),
         )
-        try:
+        with closed_on_error(held):
             if answer.error is not None:
-                raise self._failed(answer, open_)
+                raise self.failed(answer, open_)
             if answer.nothing_to_do:
-                raise self._nothing(answer, open_)
-            self._check(answer.actions, {item.name for item in open_})
-        except BaseException:
-            if held is not None:
-                held.close()
-            raise
-        return UpdatePlan(specs, tuple(fixed), answer.actions, self._newest, self._diagnoses, held)
+                raise self.nothing(answer, open_)
+            self.check(answer.actions, {item.name for item in open_})
+        return UpdatePlan(specs, tuple(fixed), answer.actions, self._newest, self._diagnoses, (command,), held)
 
     def _with_bound(self, item: Wanted) -> Wanted:
         """What is wanted, with the newest version put as a lower bound; that which is there, where none is newer."""
         if not item.newest:
             return item
         installed = self._place.environment.version_of(item.name)
-        found = self._search(item.name)
+        found = self.search(item.name)
         if not found:
-            raise self._no_channel(item.name)
+            raise self.no_channel(item.name)
         python = self._place.environment.python_version
         target = newest_target(found, installed, python, may_move_python=self._rules.may_move_python)
         if target.newest:
@@ -141,27 +143,35 @@ class Planner:
             self._diagnoses += self._why(item.name, None)
         return Wanted(item.name, "%s>=%s" % (item.name, version))
 
-    def _search(self, name: str) -> t.List[Package]:
+    def search(self, name: str) -> t.List[Package]:
+        """What the channels hold of a package; none where they do not know it."""
         if name not in self._found:
             tool = self._driver.tool
             answer = answer_of(self._driver, tool.search(name, self._rules.options), seconds=PLAN_SECONDS)
             if answer.error is not None and answer.error.kind != "not_found":
-                raise self._failed(answer, ())
+                raise self.failed(answer, ())
             self._found[name] = found_packages(answer, name)
         return self._found[name]
 
-    def _respect_pins(self, open_: t.Sequence[Wanted]) -> None:
+    def respect_pins(self, open_: t.Sequence[Wanted]) -> None:
         """Refuse what a pin forbids; some versions of conda would pass over the pin of a package that is asked for."""
-        setting = self._place.setting("pinned_packages")
-        pins = [*self._place.environment.pinned, *(map(str, setting) if isinstance(setting, list) else ())]
+        pins = self.pins()
         for item in open_:
             mine = [pin for pin in map(spec_of, pins) if pin is not None and pin.name == item.name]
             if mine and not any(
                 all(fits(spec, package) is not False for spec in [spec_of(item.spec), *mine])
-                for package in self._search(item.name)
+                for package in self.search(item.name)
             ):
-                text = "%s is pinned in %s, and no version in the channels meets both the pin and %s: change the pin."
-                raise Refused(text % (item.name, self._place.prefix, item.spec), {"held": "pinned"})
+                text = (
+                    "%s is pinned in %s (%s), and no version in the channels meets both the pin and %s: change the pin."
+                )
+                told = ", ".join(pin.text for pin in mine)
+                raise Refused(text % (item.name, self._place.prefix, told, item.spec), {"held": "pinned"})
+
+    def pins(self) -> t.List[str]:
+        """The match specs that hold packages of the prefix, from its own list and the settings."""
+        setting = self._place.setting("pinned_packages")
+        return [*self._place.environment.pinned, *(map(str, setting) if isinstance(setting, list) else ())]
 
     def _facts(self, plan: t.Optional[Answer]) -> Facts:
         place, settings = self._place, self._place.setting
@@ -185,39 +195,45 @@ class Planner:
     def _why(self, name: str, plan: t.Optional[Answer]) -> t.List[Diagnosis]:
         return why_not_newer(self._facts(plan)) if name == self._driver.tool.package else []
 
-    def _failed(self, answer: Answer, open_: t.Sequence[Wanted]) -> Failed:
+    def failed(self, answer: Answer, open_: t.Sequence[Wanted]) -> Failed:
+        """The failure that an answer with an error is."""
         error = answer.error
         if error is None:
             raise ValueError("an answer without an error is no failure")
         name = open_[0].name if open_ else self._driver.tool.package
         if open_ and name not in self._found:
             with contextlib.suppress(Failed):
-                self._search(name)  # to say what holds it back, the channels have to be asked
+                self.search(name)  # to say what holds it back, the channels have to be asked
         diagnoses = explain(error, self._facts(answer))
         specs = ", ".join(item.spec for item in open_)
         what = "plan the installation of %s in" % specs if specs else "search the channels of"
-        return _sentence(
-            "could not %s %s" % (what, self._place.prefix), diagnoses, error.message, self._driver.tool.kind
-        )
+        what = "could not %s %s" % (what, self._place.prefix)
+        found = conflicts(error, [item.spec for item in open_], self._records)
+        if not found:
+            return _sentence(what, diagnoses, error.message, self._driver.tool.kind)
+        failed = _sentence(what, diagnoses, "", self._driver.tool.kind)
+        text = " ".join([str(failed), *(item.text for item in found[:_MAX_CONFLICTS])])
+        return Failed(text, dict(failed.result, conflicts=[item.as_dict() for item in found]))
 
-    def _nothing(self, answer: Answer, open_: t.Sequence[Wanted]) -> Failed:
+    def nothing(self, answer: Answer, open_: t.Sequence[Wanted]) -> Failed:
         """The tool says that there is nothing to do, and the files say otherwise."""
         name = open_[0].name
         if name not in self._found:
-            self._search(name)
+            self.search(name)
         if not self._found[name]:
-            return self._no_channel(name)
+            return self.no_channel(name)
         diagnoses = self._why(name, answer)
         what = "says that nothing is to be done in %s, though %s does not hold there"
         what %= (self._place.prefix, open_[0].spec)
         return _sentence(what, diagnoses, "", self._driver.tool.kind)
 
-    def _no_channel(self, name: str) -> Failed:
+    def no_channel(self, name: str) -> Failed:
+        """The failure that channels are which do not even hold what is installed."""
         diagnoses = self._why(name, None)
         what = "finds no %s in its channels, not even the one that is installed in %s" % (name, self._place.prefix)
         return _sentence(what, diagnoses, "", self._driver.tool.kind)
 
-    def _check(self, actions: Plan, open_: t.Set[str]) -> None:
+    def check(self, actions: Plan, open_: t.Set[str]) -> None:
         """Refuse a plan that does more than it may."""
         for change in actions.changes:
             if change.kind == REMOVED and change.name in _NEVER_REMOVED:

@@ -93,53 +93,51 @@ def wrong_answers(
     :returns: what is wrong, one sentence each.
     """
     questions = _questions(driver, solver)
-    check = _check(driver, solver)
-    first = questions if check is None else questions[:1]
-    commands = [driver.command(question) for question in (first if check is None else [*first, check])]
+    quick = _quick(driver, solver)
     operators = [driver.operators(line) for line in lines]
     try:
+        commands = [driver.command(question) for question in quick or questions]
         finished = driver.runner.run_all([*commands, *operators], meanwhile=meanwhile)
-        told = finished[: len(commands)]
-        if check is not None and not _is_well(driver, check, told.pop()):
-            # What is wrong, the questions tell one by one.
-            told += driver.runner.run_all([driver.command(question) for question in questions[1:]])
-            first = questions
+        told, operators_done = finished[: len(commands)], finished[len(commands) :]
+        if quick and _is_well(driver, *told):
+            questions = []
+        elif quick:  # what is wrong, one question after the other tells
+            told = driver.runner.run_all([driver.command(question) for question in questions])
     except NotStarted as error:
         return ["%s." % error]
     problems: t.List[str] = []
-    for question, done in zip(first, told):
+    for question, done in zip(questions, told):
         problem = _wrong(driver.tool, question, done)
         if problem:
             problems.append("%s: %s" % (" ".join(question.argv[:3]), problem))
-    for line, done in zip(lines, finished[len(commands) :]):
+    for line, done in zip(lines, operators_done):
         if done.code != 0 or done.timed_out:
             problems.append("The command %r of verify_commands %s." % (mask_text(line), _how_it_ended(done)))
     return problems
 
 
-def _check(driver: Driver, solver: t.Optional[str]) -> t.Optional[Question]:
-    """All but the version asked with one start, where that can be."""
-    if driver.scratch is None or driver.prefix != driver.tool.prefix:
-        return None
-    try:
-        return driver.tool.check(solver, "%s/check-%s" % (driver.scratch, random_token()))
-    except CommandRefused:
-        return None
+def _quick(driver: Driver, solver: t.Optional[str]) -> t.List[Question]:
+    """Two questions whose answers tell as much as those of all, where the tool knows them.
 
-
-def _is_well(driver: Driver, check: Question, done: Finished) -> bool:
-    """Whether conda has answered all of a check as it should."""
+    What conda tells of itself has its version in it, and it is asked by its program, as for its version.
+    """
     tool = driver.tool
+    if driver.scratch is None or driver.prefix != tool.prefix:
+        return []
     try:
-        info, solve = (
-            done._replace(code=int(code), stdout=str(said).encode("utf-8"))
-            for code, said in json.loads(done.stdout.decode("utf-8"))
-        )
-    except (ValueError, TypeError, RecursionError):
+        return [tool.info(), tool.check(solver, "%s/check-%s" % (driver.scratch, random_token()))]
+    except CommandRefused:
+        return []
+
+
+def _is_well(driver: Driver, info: Finished, solve: Finished) -> bool:
+    """Whether the answers to the quick questions are as they should be."""
+    tool = driver.tool
+    if info.timed_out or _wrong_info(tool, info) or solve.timed_out or solve.interrupted:
         return False
-    if done.code != 0 or done.timed_out or done.interrupted or _wrong_info(tool, info):
+    if json.loads(info.stdout.decode("utf-8")).get("conda_version") != tool.version:
         return False
-    answer = driver.read(check._replace(what="solve"), solve)
+    answer = parse_answer(solve.stdout, solve.stderr, solve.code, tool=tool, what="solve")
     found = [package.name for package in answer.actions.link]
     return answer.success and (CHECK_PACKAGE in found or not tool.since("4.4"))
 

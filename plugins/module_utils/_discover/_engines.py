@@ -28,6 +28,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._discover._engine_a
     parse_image,
     parse_snapshot_mounts,
 )
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._wanted import Wanted
 from ansible_collections.labfleet.conda.plugins.module_utils._system._access import NOBODY, directory_writers, writers
 from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable
 from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import mask_text, on_one_line
@@ -60,17 +61,6 @@ _AT_ONCE = 100
 _SECONDS = 30.0
 _GRACE = 5.0
 MAX_CONTAINERS = 5000
-
-
-class Wanted(t.NamedTuple):
-    """What is asked for: containers C(none), C(running) or C(all); and whether images."""
-
-    containers: str = "none"
-    images: bool = False
-
-    @property
-    def is_anything(self) -> bool:
-        return self.images or self.containers != "none"
 
 
 class Answers(t.NamedTuple):
@@ -281,4 +271,4 @@ _CONTAINERS: t.Dict[str, t.Callable[[_Ask, bool], t.Iterator[Container]]] = {
 }
 _IMAGES: t.Dict[str, t.Callable[[_Ask], t.Iterator[Image]]] = {"docker": _images, "podman": _images}
 
-__all__ = ("ENGINES", "MAX_CONTAINERS", "Answers", "Asker", "NoAnswer", "Wanted", "ask_engines", "find_program")
+__all__ = ("ENGINES", "MAX_CONTAINERS", "Answers", "Asker", "NoAnswer", "ask_engines", "find_program")

@@ -17,12 +17,12 @@ from ansible_collections.labfleet.conda.plugins.module_utils._discover._engine_a
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._engines import (
     Answers,
     Asker,
-    Wanted,
     ask_engines,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._homes import Home
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._interpreter import find_interpreter
-from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import Look, Options, ScanError
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import Look, ScanError
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._wanted import See, Wanted
 from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, TimeIsUp, Unreadable
 from ansible_collections.labfleet.conda.plugins.module_utils._system._layers import LayeredRoot
 from ansible_collections.labfleet.conda.plugins.module_utils._system._numbers import Numbers, subordinate_numbers
@@ -40,40 +40,18 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._worker imp
 
 _STORAGE = "/.local/share/containers/storage"
 _LEAST_SECONDS = 1.0
+# What the Podman of one user may take, who can stop the process that asks it; an engine has a minute at the most.
+_USER_SECONDS, _GRACE = 90.0, 5.0
 _Map = t.Dict[str, t.Any]
 _Thing = t.Union[Container, Image]
 
-# Looks at a root: gets its path, how it is opened and the seconds it may take, gives the plain result.
-See = t.Callable[[str, t.Callable[..., Root], float], _Map]
 
-
-def check_wanted(options: Options, wanted: Wanted) -> None:
-    """Refuse what cannot be told.
-
-    :raises ScanError: containers or images of another root than that of the running system are asked for.
-    """
-    if wanted.is_anything and options.root != "/":
-        raise ScanError(
-            "containers and images are those of the running system, and root is %s. Leave one of them out."
-            % options.root
-        )
-
-
-def look_inside(look: Look, wanted: Wanted, seconds: float, see: See) -> _Map:
-    """Look into the containers and images of the host that was looked at.
-
-    :param look: the look at the running system; its report takes what could not be looked into.
-    :param wanted: which.
-    :param seconds: the time for all of them.
-    :param see: looks at one.
-    :returns: C(containers) and C(images): who they are, and what see() gave for each; C(looked_into): what was wanted.
-    """
-    if not wanted.is_anything:
-        return {"containers": [], "images": [], "looked_into": dict(wanted._asdict())}
+def look_into(look: Look, wanted: Wanted, seconds: float, see: See) -> _Map:
+    """What _wanted.look_inside() returns, but for C(looked_into)."""
     until = time.monotonic() + seconds
     answers = _ask(look, wanted)
     left = len(answers.containers) + len(answers.images)
-    found: _Map = {"containers": [], "images": [], "looked_into": dict(wanted._asdict())}
+    found: _Map = {"containers": [], "images": []}
     for kind, things in (("containers", answers.containers), ("images", answers.images)):
         for thing in t.cast(t.Sequence[_Thing], things):
             share = max(_LEAST_SECONDS, (until - time.monotonic()) / left)
@@ -127,7 +105,8 @@ def _ask(look: Look, wanted: Wanted) -> Answers:
         if home.uid == 0 or not home.user or not _has_storage(root, home):
             continue
         try:
-            plain = run_as(home.uid, _group_of(root, home), home.user, functools.partial(_ask_as, root, home, wanted))
+            ask = functools.partial(_ask_as, root, home, wanted)
+            plain = run_as(home.uid, _group_of(root, home), home.user, ask, seconds=_USER_SECONDS, grace=_GRACE)
         except (WorkerDied, OSError) as error:
             look.report.add(home.path + _STORAGE, "the containers of user %s are not known: %s" % (home.user, error))
             continue
@@ -257,4 +236,4 @@ def _group_of(root: Root, home: Home) -> int:
     return user.gid if user is not None else home.uid
 
 
-__all__ = ("See", "about", "check_wanted", "look_inside", "title")
+__all__ = ("about", "look_into", "title")

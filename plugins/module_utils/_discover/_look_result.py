@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.labfleet.conda.plugins.module_utils._discover._engines import Wanted
-from ansible_collections.labfleet.conda.plugins.module_utils._discover._inside import check_wanted, look_inside
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import Look, Options
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._wanted import Wanted, check_wanted, look_inside
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._records import RecordMemory
 from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import clean
 from ansible_collections.labfleet.conda.plugins.module_utils._system._root import Root

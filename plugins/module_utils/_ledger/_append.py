@@ -17,6 +17,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._ledger._chain impo
     ANCHOR,
     GENESIS,
     REPAIR,
+    RETENTION,
     ROTATION,
     Head,
     Seen,
@@ -26,6 +27,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._ledger._chain impo
 from ansible_collections.labfleet.conda.plugins.module_utils._ledger._place import LedgerError, Place
 from ansible_collections.labfleet.conda.plugins.module_utils._ledger._record import (
     MAX_BYTES,
+    OWN_FIELDS,
     RecordError,
     age_in_days,
     make_record,
@@ -40,7 +42,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._log_files 
 
 _TAIL = 64 * 1024
 # Not to be told by a caller: what the ledger says about itself must be its own.
-_RESERVED = (ROTATION, REPAIR)
+_RESERVED = (ROTATION, REPAIR, RETENTION)
 
 
 class Entry(t.NamedTuple):
@@ -75,14 +77,14 @@ def append(
     :param now: the time of the record, aware of its zone.
     :raises LedgerError: nothing was written; the text says why.
     """
-    if record.get("action") in _RESERVED or not set(record).isdisjoint(("continues", "damaged")):
+    if record.get("action") in _RESERVED or not set(record).isdisjoint(OWN_FIELDS):
         raise LedgerError(
             "No record was written to %s: %s is what only the ledger itself says." % (place.path, _RESERVED)
         )
     try:
-        full = make_record(_with_actor(record), now=now)
+        full = make_record(with_actor(record), now=now)
         with LogDirectory.to_write(place.directory) as directory, directory.locked(place.lock, seconds=lock_seconds):
-            return _Writer(directory, place, now).write(full, rotation)
+            return Writer(directory, place, now).write(full, rotation)
     except RecordError as error:
         raise LedgerError("No record was written to %s: %s." % (place.path, error)) from error
     except Refused as error:
@@ -98,7 +100,7 @@ def append_anchor(
     return append(place, record, now=now, lock_seconds=lock_seconds)
 
 
-def _with_actor(record: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
+def with_actor(record: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
     return {
         **record,
         "who": {**acting_user(), **(record.get("who") or {})},
@@ -106,7 +108,7 @@ def _with_actor(record: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
     }
 
 
-class _Writer:
+class Writer:
     """One run under the lock."""
 
     def __init__(self, directory: LogDirectory, place: Place, now: datetime.datetime) -> None:
@@ -116,7 +118,7 @@ class _Writer:
         self.mode = 0o640 if is_root() else 0o600
 
     def write(self, record: t.Dict[str, t.Any], rotation: Rotation) -> Entry:
-        numbers = self._numbers()
+        numbers = self.numbers()
         if self.directory.status(self.place.name) is None and numbers:
             self._continue_from(numbers[-1], REPAIR, "%s was missing." % self.place.name)
         head = self._settle(numbers)
@@ -132,7 +134,7 @@ class _Writer:
             file.append(line[0])
         return line[1]
 
-    def _numbers(self) -> t.List[int]:
+    def numbers(self) -> t.List[int]:
         """The numbers of the full files; a rotation that was killed in the middle is finished first."""
         numbers = self.place.numbers(self.directory.names())
         if numbers and self.directory.is_same(self.place.rotated(numbers[-1]), self.place.name):
@@ -143,7 +145,7 @@ class _Writer:
         """Begin a new file behind a full one; it is there at once, with its first record."""
         name = self.place.rotated(number)
         with self.directory.open(name) as file:
-            last = _Tail(file).last
+            last = Tail(file).last
         head = Head(last.sequence, last.claimed) if last else Head(0, GENESIS)
         continues = {"file": name, "sequence": head.sequence, "hash": head.hash}
         line, entry = self._own(action, message, head, continues=continues)
@@ -154,7 +156,7 @@ class _Writer:
     def _settle(self, numbers: t.Sequence[int]) -> Head:
         """The head of the file that grows, after what a crash left behind it was put aside."""
         with self.directory.open(self.place.name, write=True, create=self.mode) as file:
-            tail = _Tail(file)
+            tail = Tail(file)
             if tail.is_open:  # only the line end is missing
                 file.append(b"\n")
             head = Head(tail.last.sequence, tail.last.claimed) if tail.last else self._head_before(numbers)
@@ -177,12 +179,12 @@ class _Writer:
         if not numbers:
             return Head(0, GENESIS)
         with self.directory.open(self.place.rotated(numbers[-1])) as file:
-            last = _Tail(file).last
+            last = Tail(file).last
         return Head(last.sequence, last.claimed) if last else Head(0, GENESIS)
 
     def _own(self, action: str, message: t.Optional[str], head: Head, **more: t.Any) -> t.Tuple[bytes, Entry]:
         outcome = "recovered" if action == REPAIR else "recorded"
-        given = _with_actor({"action": action, "outcome": outcome, "message": message, **more})
+        given = with_actor({"action": action, "outcome": outcome, "message": message, **more})
         return _line(make_record(given, now=self.now), head)
 
     def _is_due(self, file: LogFile, more: int, rotation: Rotation) -> bool:
@@ -196,7 +198,7 @@ class _Writer:
         return seen is not None and age_in_days(seen.record.get("time"), self.now) > rotation.max_days
 
 
-class _Tail:
+class Tail:
     """The end of a file.
 
     :ivar last: the last line that is a record; None where there is none.
@@ -241,4 +243,4 @@ def _line(record: t.Mapping[str, t.Any], head: Head) -> t.Tuple[bytes, Entry]:
     return line, Entry(head.sequence + 1, digest)
 
 
-__all__ = ("Entry", "USUAL_ROTATION", "Rotation", "append", "append_anchor")
+__all__ = ("Entry", "USUAL_ROTATION", "Rotation", "Tail", "Writer", "append", "append_anchor", "with_actor")

@@ -36,6 +36,8 @@ KINDS = (
 )
 # What the ledger writes about itself.
 ANCHOR, ROTATION, REPAIR = "ledger_anchor", "ledger_rotation", "ledger_repair"
+# Its oldest files are not kept any more; C(begins) tells the last record in them.
+RETENTION = "ledger_retention"
 _HEAD = b'{"hash":"'
 _START = len(_HEAD) + 64 + 2
 _HASH = re.compile(r"[0-9a-f]{64}\Z")
@@ -93,12 +95,14 @@ class Verification:
     :ivar head: the last record of the chain; None where there is none.
     :ivar problems: what is wrong, the first thousand.
     :ivar problem_count: how many things are wrong.
+    :ivar begins: the last record that is not kept any more, as the ledger itself says; None where it has all.
     :ivar recovered: the numbers of the records that tell of a repair after a power loss or a crash, the first thousand.
     """
 
     def __init__(self) -> None:
         self.entries = 0
         self.head: t.Optional[Head] = None
+        self.begins: t.Optional[Head] = None
         self.problems: t.List[Problem] = []
         self.problem_count = 0
         self.recovered: t.List[int] = []
@@ -172,6 +176,7 @@ __all__ = (
     "Line",
     "Problem",
     "REPAIR",
+    "RETENTION",
     "ROTATION",
     "Seen",
     "Verification",

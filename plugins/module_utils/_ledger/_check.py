@@ -16,12 +16,15 @@ from ansible_collections.labfleet.conda.plugins.module_utils._ledger._chain impo
     GENESIS,
     MAX_PROBLEMS,
     REPAIR,
+    RETENTION,
     ROTATION,
     Head,
     Line,
     Problem,
     Seen,
     Verification,
+    is_hash,
+    is_number,
     parse,
 )
 
@@ -93,6 +96,11 @@ class _Checker:
         self.file = ""
         self.gaps = _Gaps()
         self.early: t.Dict[int, str] = {}
+        # What the first line of a ledger that does not start a chain names as the record before it; and the record up
+        # to which the ledger says that it keeps none.
+        self.first: t.Optional[Head] = None
+        self.retained: t.Optional[Head] = None
+        self.starts = start is None
 
     def take(self, pair: _Pair, following: t.Optional[_Pair]) -> t.Iterator[t.Dict[str, t.Any]]:
         line, seen = pair
@@ -105,10 +113,18 @@ class _Checker:
             self.damaged(line, seen, after)
         elif self.place(line, seen, after):
             self.result.entries += 1
+            self.note_retention(seen.record)
             if seen.record.get("action") == REPAIR and len(self.result.recovered) < MAX_PROBLEMS:
                 self.result.recovered.append(seen.sequence)
             yield seen.record
         self.file = line.file
+
+    def note_retention(self, record: t.Mapping[str, t.Any]) -> None:
+        told = record.get("begins") if record.get("action") == RETENTION else None
+        if not isinstance(told, dict) or not is_number(told.get("sequence")) or not is_hash(told.get("hash")):
+            return
+        if self.retained is None or told["sequence"] >= self.retained.sequence:
+            self.retained = Head(told["sequence"], told["hash"])
 
     def damaged(self, line: Line, seen: t.Optional[Seen], after: t.Optional[Seen]) -> None:
         """A line that is no record, or whose hash is another than that of its bytes."""
@@ -150,6 +166,8 @@ class _Checker:
         return True
 
     def gap(self, line: Line, seen: Seen, number: int) -> None:
+        if self.starts and self.expected == 1 and self.first is None:
+            self.first = Head(number - 1, seen.previous)
         continues = seen.record.get("continues") if seen.record.get("action") == ROTATION else None
         file = continues.get("file") if isinstance(continues, dict) and self.file != continues.get("file") else None
         self.gaps.add(self.expected, number - 1, line, file if line.file != self.file else None)
@@ -181,6 +199,7 @@ class _Checker:
         self.result.add(Problem(line.file, line.number, number, number, kind, text + "."))
 
     def finish(self, last: t.Optional[Line]) -> None:
+        self.find_beginning()
         for low, high, line, file in self.gaps.ranges:
             which = "record %d is" % low if low == high else "records %d to %d are" % (low, high)
             if file:
@@ -189,11 +208,36 @@ class _Checker:
             else:
                 text = "%s missing before the record on this line." % which
                 self.result.add(Problem(line.file, line.number, low, high, "removed", text))
+        self.find_what_is_not_kept()
         known = max(self.known or [0])
         if known >= self.expected:
             low = self.expected
             text = "the ledger ends with record %d, but record %d is known to have been there." % (low - 1, known)
             self.result.add(Problem(last.file if last else "", None, low, known, "cut_off", text))
+
+    def find_beginning(self) -> None:
+        """A ledger that lacks its first records, and says that these are not kept, begins behind them."""
+        first, retained = self.first, self.retained
+        if first is None or retained is None or not self.gaps.ranges:
+            return
+        low, high, line, _file = self.gaps.ranges[0]
+        if (low, high) != (1, first.sequence) or high > retained.sequence:
+            return
+        del self.gaps.ranges[0]
+        if high == retained.sequence and first.hash != retained.hash:
+            text = "record %d was edited: it does not continue the record with which the ledger says that it begins"
+            self.problem(line, high + 1, "edited", text % (high + 1))
+        self.result.begins = first
+
+    def find_what_is_not_kept(self) -> None:
+        begins = self.result.begins
+        for number in sorted(self.known) if begins else ():
+            hashes = self.known[number]
+            if begins is None or number > begins.sequence or (number, hashes) == (begins.sequence, {begins.hash}):
+                continue
+            kind = "forked" if number == begins.sequence else "cut_off"
+            text = "record %d is known from elsewhere, but the ledger keeps no record before %d."
+            self.result.add(Problem("", None, number, number, kind, text % (number, begins.sequence + 1)))
 
 
 __all__ = ("check",)

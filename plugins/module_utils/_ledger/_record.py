@@ -32,7 +32,7 @@ FIELDS = (
     "host",
 )
 # What only the ledger tells, about itself.
-OWN_FIELDS = ("continues", "damaged")
+OWN_FIELDS = ("continues", "damaged", "begins")
 MAX_BYTES = 4 * 1024 * 1024
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 

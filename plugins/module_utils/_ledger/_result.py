@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 import typing as t
 
@@ -17,6 +18,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._ledger._chain impo
 from ansible_collections.labfleet.conda.plugins.module_utils._ledger._place import LedgerError, Place
 from ansible_collections.labfleet.conda.plugins.module_utils._ledger._read import read, verify
 from ansible_collections.labfleet.conda.plugins.module_utils._ledger._record import Filters
+from ansible_collections.labfleet.conda.plugins.module_utils._ledger._retain import Keep, retain
 
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)?\Z")
 _Map = t.Dict[str, t.Any]
@@ -54,10 +56,24 @@ def look(place: Place, options: t.Mapping[str, t.Any], *, known: t.Sequence[Head
         "problems": [dict(problem._asdict()) for problem in found.problems],
         "problem_count": found.problem_count,
         "recovered": found.recovered,
+        "begins": found.begins._asdict() if found.begins else None,
     }
     if wanted:
         result["records"] = ledger.records
     return result
+
+
+def pruned(place: Place, options: t.Mapping[str, t.Any], result: _Map, *, now: datetime.datetime, check: bool) -> _Map:
+    """The result after the full files were removed that the options do not keep.
+
+    :param result: of look(), which has found no problem.
+    :raises LedgerError: they could not be removed.
+    """
+    keep = Keep(options["keep_files"], options["keep_days"])
+    removed = retain(place, keep, now=now, dry=check, lock_seconds=options["time_limit"]) if result["exists"] else []
+    if removed and not check:
+        result = look(place, options, known=[])
+    return dict(result, changed=bool(removed), removed=removed)
 
 
 def with_anchor(place: Place, result: _Map, before: t.Optional[_Map], entry: t.Optional[Entry]) -> _Map:
@@ -96,4 +112,4 @@ def _text(head: t.Optional[t.Mapping[str, t.Any]]) -> str:
     return "sequence: %s\nhash: %s\n" % (head["sequence"], head["hash"]) if head else ""
 
 
-__all__ = ("known_heads", "look", "problem_sentence", "with_anchor")
+__all__ = ("known_heads", "look", "problem_sentence", "pruned", "with_anchor")

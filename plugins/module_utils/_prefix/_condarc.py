@@ -17,7 +17,7 @@ import re
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._condarc_keys import ALIASES, SHAPES
-from ansible_collections.labfleet.conda.plugins.module_utils._prefix._yaml import Node, YamlError, read_yaml
+from ansible_collections.labfleet.conda.plugins.module_utils._spec._yaml import Node, YamlError, read_yaml
 
 MAX_CONDARC = 64 * 1024
 _SEPARATORS = {"pinned_packages": "&", "disallowed_packages": "&", "envs_dirs": ":"}

@@ -16,9 +16,9 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._condarc import mark_of
-from ansible_collections.labfleet.conda.plugins.module_utils._prefix._yaml import Node
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._yaml_edit import Editor, Path
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._yaml_write import identity, plain
+from ansible_collections.labfleet.conda.plugins.module_utils._spec._yaml import Node
 
 WORDS = ("final", "top", "bottom")
 # The marks of a document: of a key, of a key in its map, of an item (by its identity) of its list.

@@ -14,7 +14,7 @@ import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._condarc import CondarcFile, Entry, mark_of
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._condarc_keys import CHOICES, SHAPES
-from ansible_collections.labfleet.conda.plugins.module_utils._prefix._yaml import Node
+from ansible_collections.labfleet.conda.plugins.module_utils._spec._yaml import Node
 
 _LOWER_ONLY = ("path_conflict", "safety_checks")
 

@@ -16,7 +16,6 @@ import difflib
 import re
 import typing as t
 
-from ansible_collections.labfleet.conda.plugins.module_utils._prefix._yaml import Node, YamlError, read_yaml
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._yaml_write import (
     block,
     flow,
@@ -26,6 +25,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._prefix._yaml_write
     plain,
     scalar,
 )
+from ansible_collections.labfleet.conda.plugins.module_utils._spec._yaml import Node, YamlError, read_yaml
 
 # The key of a value at the top of the document, or that and the key, or number, of what is in its map or list.
 Path = t.Tuple[t.Union[str, int], ...]

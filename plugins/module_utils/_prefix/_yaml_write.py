@@ -13,7 +13,7 @@ import math
 import re
 import typing as t
 
-from ansible_collections.labfleet.conda.plugins.module_utils._prefix._yaml import Node
+from ansible_collections.labfleet.conda.plugins.module_utils._spec._yaml import Node
 
 # Text that needs no quotes: nothing that could be a number, a date or an indicator, no colon before a space.
 _PLAIN = re.compile(r"(?:[A-Za-z_/$]|~/)(?:[\w./:@+=$~%&;*()!^-]|(?<=[^ :]) (?=[\w./$(]))*\Z", re.ASCII)

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import hashlib
 import os
+import stat
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._system._durable import remove_tree
@@ -33,6 +35,25 @@ def absent(prefix: str, names: t.Iterable[str]) -> t.List[str]:
 def is_there(path: str) -> bool:
     """Whether something is at a path; a link counts as something."""
     return not absent(path, [""]) if path.endswith("/") else not absent(os.path.dirname(path), [os.path.basename(path)])
+
+
+def make_folder(path: str) -> None:
+    """Make a directory where none is; the one above it must be there."""
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(path, 0o755)
+
+
+def file_mode(path: str, otherwise: int) -> int:
+    """The permissions of a file; others where there is none."""
+    try:
+        return stat.S_IMODE(os.lstat(path).st_mode)
+    except OSError:
+        return otherwise
+
+
+def may_write(path: str) -> bool:
+    """Whether this process may make something in a directory, or in the nearest one above it that is there."""
+    return os.access(nearest_existing(path), os.W_OK | os.X_OK)
 
 
 def is_folder(path: str) -> bool:
@@ -68,6 +89,18 @@ def read_text(path: str, *, limit: int = _MAX_LIST) -> t.Optional[str]:
     with os.fdopen(descriptor, "rb") as stream, contextlib.suppress(OSError):
         return stream.read(limit).decode("utf-8", "surrogateescape")
     return None
+
+
+def file_sum(path: str, *, sha256: bool) -> t.Optional[str]:
+    """The SHA-256 sum of a file, or else its MD5 sum; None where there is none."""
+    digest = hashlib.sha256() if sha256 else hashlib.new("md5")  # a weak sum finds what is damaged all the same
+    try:
+        with open(path, "rb") as stream:
+            for part in iter(lambda: stream.read(1024 * 1024), b""):
+                digest.update(part)
+    except OSError:
+        return None
+    return digest.hexdigest()
 
 
 def remove_unpacked(cache: str, name: str) -> bool:
@@ -132,11 +165,15 @@ def nearest_existing(path: str) -> str:
 
 __all__ = (
     "absent",
+    "file_mode",
+    "file_sum",
     "fingerprints",
     "free_space",
     "installed_by_pip",
     "is_folder",
     "is_there",
+    "make_folder",
+    "may_write",
     "names_below",
     "nearest_existing",
     "read_text",

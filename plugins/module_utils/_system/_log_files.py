@@ -183,6 +183,12 @@ class LogDirectory:
             os.rename(new, name, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
         self.sync()
 
+    def remove(self, name: str) -> None:
+        """Remove a file; that it is gone is no error."""
+        with trouble_at(self.join(name)), contextlib.suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=self._descriptor)
+        self.sync()
+
     def sync(self) -> None:
         """Make what was made, renamed and removed here durable."""
         with trouble_at(self.path):

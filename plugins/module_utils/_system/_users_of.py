@@ -79,12 +79,16 @@ def uses_of(prefix: str, *, apart: t.Iterable[str] = ()) -> Uses:
 
 
 def managers_at_work(
-    uids: t.Optional[t.Container[int]], *, spared: t.Container[str] = (), variable: str = "CONDA_PKGS_DIRS"
+    uids: t.Optional[t.Container[int]],
+    *,
+    spared: t.Callable[[str, int], bool] = lambda base, uid: False,
+    variable: str = "CONDA_PKGS_DIRS",
 ) -> t.List[Use]:
     """The processes of conda and mamba that can be working on a package cache now.
 
     :param uids: the users who can reach the cache; None for all.
-    :param spared: base prefixes whose conda has other caches, unless a variable of the process names some.
+    :param spared: tells whether the conda of a base prefix has other caches for a user, by its number. It is not asked
+        where a variable of the process names some.
     """
     ignored, found = _own_line(), []
     try:
@@ -104,7 +108,7 @@ def managers_at_work(
         name = _manager(words[0], words) if words[0] else None
         if name is None or not _CACHE_USER.match(name) or _WAITS.match(_command(words)):
             continue
-        if _base_of(words) not in spared or variable in _variables(place):
+        if variable in _variables(place) or not spared(_base_of(words), uid):
             found.append(Use(pid, uid, on_one_line(name)[:_MAX_NAME], "manager"))
     return found
 

@@ -247,6 +247,23 @@ def test_consistency_judges_the_build_too():
     assert [lack.installed for lack in lacks] == ["b 2.1 0_cp311"] and unjudged == []
 
 
+def test_consistency_judges_a_record_that_environments_share_in_each_of_them():
+    shared, consistency = record("a", "1", depends=["b >=2"], constrains=["c <1"]), Consistency()
+    old, new, other = record("b", "1"), record("b", "2"), record("c", "3")
+    for _round in range(2):
+        assert consistency.lacks([shared, new]) == ([], [])
+        assert [lack.installed for lack in consistency.lacks([shared, old])[0]] == ["b 1 0"]
+        assert [lack.installed for lack in consistency.lacks([shared])[0]] == [None]
+        assert consistency.lacks([shared], ["a", "b"]) == ([], ["b >=2"]), "its record could not be read"
+        assert [lack.installed for lack in consistency.lacks([shared, new, other])[0]] == ["c 3 0"]
+
+
+def test_consistency_tells_platforms_apart():
+    shared, consistency = record("a", "1", depends=["__osx"], subdir="noarch"), Consistency()
+    assert len(consistency.lacks([shared, record("b", "1")])[0]) == 1
+    assert consistency.lacks([shared, record("b", "1", subdir="osx-arm64")]) == ([], [])
+
+
 @pytest.mark.parametrize(
     "text, expected",
     [

@@ -11,7 +11,9 @@ import struct
 
 import pytest
 
+from ansible_collections.labfleet.conda.plugins.module_utils._audit import _catalogue
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._rules_permissions import RULES
+from ansible_collections.labfleet.conda.plugins.module_utils._system._directory import Directory
 
 NO_ID = 0xFFFFFFFF
 
@@ -129,6 +131,32 @@ def test_owners(host, findings, base, as_root):
     assert "owner" in [item["item"] for item in findings(host, rules("perm.owner"))]
     policy = {"permissions": {"base_owner": "bob"}}
     assert "owner" not in [item["item"] for item in findings(host, rules("perm.owner"), policy=policy)]
+
+
+def test_records_of_another_user(host, findings, base, as_root):
+    meta = host.path(base + "/conda-meta")
+    os.chown(meta + "/gdal-3.9-0.json", 1001, 0)  # read, and asked for its owner then
+    os.chown(meta + "/history", 1001, 0)  # not read as a record
+    os.rename(meta + "/python-3.13.1-h1_0.json", meta + "/aside")
+    os.symlink("aside", meta + "/python-3.13.1-h1_0.json")
+    os.lchown(meta + "/python-3.13.1-h1_0.json", 1001, 0)  # a link is its maker's
+    (found,) = findings(host, rules("perm.owner"))
+    names = ["conda-meta/gdal-3.9-0.json", "conda-meta/history", "conda-meta/python-3.13.1-h1_0.json"]
+    assert found["item"] == "entries of bob" and found["details"] == {"count": 3, "entries": names}
+
+
+def test_directories_of_an_environment_are_listed_once_for_all_rules(host, run_audit, base, monkeypatch):
+    listed = []
+    original = Directory._list
+
+    def spy(self, *arguments):
+        listed.append(self.path)
+        return original(self, *arguments)
+
+    monkeypatch.setattr(Directory, "_list", spy)
+    run_audit(host, _catalogue.RULES, users=())
+    for name in ("bin", "conda-meta", "etc/conda/activate.d"):
+        assert listed.count(base + "/" + name) == 1, name
 
 
 def test_root_is_root_without_a_passwd_file(host, findings, base, as_root):

@@ -205,9 +205,9 @@ def test_hostile_files_are_unknown_and_hang_nothing(host, run_audit):
     host.write(prefix + "/conda-meta/state", "[" * 100000)
     strange = os.fsdecode(b"/etc/conda/condarc.d/\xff\n.yml")
     host.write(strange, "channels: [%s]\n" % CHANNEL)
-    started = time.monotonic()
+    started = time.process_time()
     auditing = run_audit(host, RULES)
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
     assert not auditing.judgement.unjudged
     reasons = {(entry["path"], entry["reason"]) for entry in auditing.look.report.entries}
     assert any(path.endswith("pkgs/urls.txt") and "FIFO" in reason for path, reason in reasons)
@@ -252,10 +252,10 @@ def test_kinds(text, kind):
 
 def test_lines_and_a_huge_line_take_linear_time():
     assert kinds_by_line("a\nhttps://u:p@h/\n\nhttps://u:p@h/") == {CREDENTIALS: [2, 4]}
-    started = time.monotonic()
+    started = time.process_time()
     for piece in ("https://u:p@h/,", "a-", "--token ", "//", "=$", "/t/<", "{{", "mailto:"):
         kinds_by_line("https://u:p@h/ " + piece * (100000 // len(piece)), keyed=True)
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_a_link_to_the_file_of_another_is_the_finding_of_who_made_the_link(as_root, host, findings):

@@ -109,7 +109,7 @@ def place(tmp_path, monkeypatch):
     # The homes of this machine are not what is tested, nor is who else runs conda on it.
     monkeypatch.setattr(_survey, "list_processes", lambda root: [])
     monkeypatch.setattr(_cache, "Options", lambda **given: Options(users=[], **given))
-    monkeypatch.setattr(_cache_session, "managers_at_work", lambda uids, spared=(): [])
+    monkeypatch.setattr(_cache_session, "managers_at_work", lambda uids, spared: [])
     return Place(tmp_path)
 
 
@@ -411,7 +411,7 @@ def test_a_conda_that_starts_meanwhile_finds_all_as_it_was(place, monkeypatch):
     place.package(B)
     before = place.names()
     answers = [[], [Use(4711, 0, "conda", "manager")]]
-    monkeypatch.setattr(_cache_session, "managers_at_work", lambda uids, spared=(): answers.pop(0))
+    monkeypatch.setattr(_cache_session, "managers_at_work", lambda uids, spared: answers.pop(0))
     with pytest.raises(ChangeError, match="conda \\(process 4711"):
         place.run(busy="fail")
     assert place.names() == before
@@ -620,3 +620,15 @@ def test_what_is_of_others_in_the_cache_of_a_user_only_root_can_take_over(place)
     os.chown(place.pkgs + "/%s/lib/x.so" % A, 4711, 4711)
     with pytest.raises(ChangeError, match=r"others than its owner .* \(4711: 1\)"):
         place.run(state="split")
+
+
+def test_an_installation_that_was_not_met_is_looked_at_before_its_conda_counts(place, monkeypatch):
+    place.package(A)
+    place.environment("late", ["conda-26.7.1-0"])
+    place.environment("late-sharer", ["conda-26.7.1-0"])
+    place.write("late-sharer/.condarc", "pkgs_dirs: [%s]\n" % place.pkgs)
+    others = _cache_session.Others(place.pkgs, {"/opt/known", place.base}, {place.base})
+    uid = os.geteuid()
+    assert others("/opt/known", uid) and not others(place.base, uid)
+    assert others(str(place.top / "late"), uid) and not others(str(place.top / "late-sharer"), uid)
+    assert not others(str(place.top / "nothing"), uid) and not others("", uid) and not others("bin", uid)

@@ -303,3 +303,34 @@ def test_root_does_not_use_the_configuration_and_name_of_a_user():
     assert environment(base)["USER"] == "ann"
     as_root = environment(base, as_root=True)
     assert "XDG_CONFIG_HOME" not in as_root and as_root["USER"] == as_root["LOGNAME"] == "root"
+
+
+@pytest.mark.parametrize("tool", ALL, ids=label)
+def test_packages_are_brought_further_by_an_update_that_is_planned_first(tool):
+    plan, change = tool.plan_update(["numpy", "scipy"], prefix="/e"), tool.update(["numpy", "scipy"], prefix="/e")
+    assert plan.argv[1:4] == change.argv[1:4] == ("update", "-p", "/e")
+    assert "--dry-run" in plan.argv and "--dry-run" not in change.argv
+    assert {"-y", "--json"} <= set(change.argv) and change.argv[-2:] == ("numpy", "scipy")
+    assert (plan.changes, change.changes) == (False, True)
+
+
+@pytest.mark.parametrize("tool", ALL, ids=label)
+def test_exactly_the_named_packages_are_removed(tool):
+    if label(tool) == "mamba 1.5.8":
+        with pytest.raises(CommandRefused, match="the conda beside it"):
+            tool.remove(["numpy"], prefix="/e")
+        return
+    command = tool.remove(["numpy", "scipy"], prefix="/e")
+    assert command.argv[1:4] == ("remove", "-p", "/e") and command.argv[-2:] == ("numpy", "scipy")
+    assert {"-y", "--json", "--force"} <= set(command.argv) and not {"--all", "-a"} & set(command.argv)
+    assert ("-q" in command.argv) is not tool.is_binary and command.changes
+    for names in ([], ["--all"]):
+        with pytest.raises(CommandRefused):
+            tool.remove(names, prefix="/e")
+
+
+def test_a_removal_passes_over_the_mark_of_a_frozen_environment_only_when_told():
+    frozen = Options(override_frozen=True)
+    assert "--override-frozen" in conda("26.7.0").remove(["numpy"], frozen).argv
+    assert "--override-frozen" not in conda("26.7.0").remove(["numpy"]).argv
+    assert "--override-frozen" not in conda("4.12.0").remove(["numpy"], frozen).argv

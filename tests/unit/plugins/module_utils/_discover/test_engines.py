@@ -16,7 +16,8 @@ import os
 import pytest
 
 from ansible_collections.labfleet.conda.plugins.module_utils._discover import _engine_answers as answers
-from ansible_collections.labfleet.conda.plugins.module_utils._discover._engines import Asker, Wanted, ask_engines
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._engines import Asker, ask_engines
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._wanted import Wanted
 from ansible_collections.labfleet.conda.plugins.module_utils._system._report import Report
 from ansible_collections.labfleet.conda.plugins.module_utils._system._run import Finished, Runner
 

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.labfleet.conda.plugins.module_utils._prefix._yaml import read_yaml
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._yaml_write import (
     Unwritable,
     flow,
@@ -19,6 +18,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._prefix._yaml_write
     plain,
     scalar,
 )
+from ansible_collections.labfleet.conda.plugins.module_utils._spec._yaml import read_yaml
 
 BOUNDED = settings(deadline=None, derandomize=True, max_examples=300)
 TEXTS = st.text(st.characters(blacklist_categories=("Cs",)), max_size=12)

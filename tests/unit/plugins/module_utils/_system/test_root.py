@@ -168,6 +168,61 @@ def test_what_may_not_be_read_says_so(host):
         host.root().read("/x/file")
 
 
+def test_what_was_listed_is_read_without_being_asked_for_first(host, monkeypatch):
+    host.write("/x/file", "content")
+    host.link("/x/link", "file")
+    os.mkfifo(host.path("/x/fifo"))
+    with host.root().directory("/x") as directory:
+        names, files = directory.listing()
+        assert sorted(names) == ["fifo", "file", "link"] and files == {"file"}
+        monkeypatch.setattr(os, "stat", None)
+        assert directory.read_listed("file") == (b"content", os.geteuid())
+
+
+def test_what_was_exchanged_since_it_was_listed_is_read_like_any_other(host, tmp_path):
+    (tmp_path / "secret").write_text("outside")
+    host.write("/x/there", "there")
+    host.link("/x/link", "there")
+    host.link("/x/outside", str(tmp_path / "secret"))
+    os.mkfifo(host.path("/x/fifo"))
+    with host.root().directory("/x") as directory:
+        assert directory.read_listed("link") == (b"there", None)
+        with pytest.raises(Absent):
+            directory.read_listed("outside")
+        with pytest.raises(Unreadable, match="FIFO"):
+            directory.read_listed("fifo")
+        with pytest.raises(Unreadable, match="more than the limit of 3"):
+            directory.read_listed("there", limit=3)
+        with pytest.raises(Absent):
+            directory.read_listed("vanished")
+
+
+def test_what_was_listed_through_a_users_link_is_guarded_too(host, as_root):
+    home = host.user("mallory", 1001)
+    host.write("/srv/lab/private", "p", mode=0o600)
+    host.link(home + "/lab", "/srv/lab")
+    os.lchown(host.path(home + "/lab"), 1001, 1001)
+    with host.root().directory(home + "/lab") as directory, pytest.raises(Unreadable, match="mallory"):
+        directory.read_listed("private")
+
+
+def test_a_directory_is_reached_from_the_one_above_it(host, monkeypatch):
+    host.write("/a/b/c/file", "x")
+    host.link("/a/link", "b")
+    with host.root().directory("/a") as top:
+        with top.directory("link/c") as directory:
+            assert directory.path == "/a/b/c"
+        with pytest.raises(Absent):
+            top.directory("b/d/e")
+        with pytest.raises(Absent):
+            top.directory("b/c\0/e")
+        before = len(os.listdir("/proc/self/fd"))
+        monkeypatch.setattr(Root, "walk_to_directory", None)
+        with top.directory("b/c") as directory:
+            assert directory.path == "/a/b/c" and directory.names() == ["file"]
+        assert len(os.listdir("/proc/self/fd")) == before, "nothing is left open"
+
+
 def test_after_the_deadline_nothing_is_looked_at(host):
     root = host.root(deadline=time.monotonic() - 1)
     with pytest.raises(TimeIsUp):

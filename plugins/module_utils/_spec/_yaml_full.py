@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.labfleet.conda.plugins.module_utils._prefix._yaml import MAX_DEPTH, Node, YamlError, resolve
+from ansible_collections.labfleet.conda.plugins.module_utils._spec._yaml import MAX_DEPTH, Node, YamlError, resolve
 
 
 def read(text: str) -> t.Optional[Node]:

@@ -96,7 +96,7 @@ def read_yaml(text: str) -> Document:
     except YamlError as err:
         if not err.beyond:
             raise
-        from ansible_collections.labfleet.conda.plugins.module_utils._prefix import _yaml_full
+        from ansible_collections.labfleet.conda.plugins.module_utils._spec import _yaml_full
 
         root = _yaml_full.read(text)
         if root is None:

@@ -5,24 +5,14 @@
 # Note that this plugin util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""What the actions of all modules for hosts have in common."""
+"""The action of modules that are given addresses, in which there can be tokens and passwords."""
 
 from __future__ import annotations
 
 import typing as t
 
-from ansible.plugins.action.normal import ActionModule as NormalActionModule
-
-from ansible_collections.labfleet.conda.plugins.plugin_utils._hosts import refuse_windows
+from ansible_collections.labfleet.conda.plugins.plugin_utils._hosts import HostAction
 from ansible_collections.labfleet.conda.plugins.plugin_utils._secrets import secrets_in
-
-
-class HostAction(NormalActionModule):
-    """Refuses Windows hosts, which cannot run the module, in one sentence; everything else is the module's."""
-
-    def run(self, tmp=None, task_vars=None):
-        refuse_windows(self._connection, task_vars or {})
-        return super().run(tmp, task_vars)
 
 
 class AddressAction(HostAction):
@@ -45,4 +35,4 @@ class AddressAction(HostAction):
         return result
 
 
-__all__ = ("AddressAction", "HostAction")
+__all__ = ("AddressAction",)

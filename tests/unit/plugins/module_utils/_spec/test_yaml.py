@@ -15,7 +15,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.labfleet.conda.plugins.module_utils._prefix._yaml import Node, YamlError, read_yaml
+from ansible_collections.labfleet.conda.plugins.module_utils._spec._yaml import Node, YamlError, read_yaml
 
 BOUNDED = settings(deadline=None, derandomize=True, max_examples=150)
 
