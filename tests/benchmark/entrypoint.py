@@ -2,23 +2,19 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the entrypoint adds to a start with a healthy conda: .venv/bin/python tests/benchmark/entrypoint.py"""
+"""What the entrypoint adds to a start with a healthy conda."""
 
 from __future__ import annotations
 
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 import typing as t
 from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(CHECKOUT / "tests"), str(CHECKOUT / "build" / "collections")]
-
-from lab import LabUnavailable, entrypoint  # noqa: E402
-from lab.base import make_base  # noqa: E402
+from lab import entrypoint
+from lab.base import make_base
 
 ROUNDS = 60
 WANTED = 0.050
@@ -80,28 +76,4 @@ def cost(shell: entrypoint.Shell, prefix: Path, conda: float, log: Path) -> Cost
     return Cost(shell.name, min(ours), statistics.median(ours), statistics.median(theirs), conda, programs)
 
 
-def main() -> int:
-    """Print one line for each shell."""
-    try:
-        found = measured()
-    except LabUnavailable as reason:
-        print(f"not measured: {reason}")
-        return 0
-    for item in found:
-        added = item.median - item.bare
-        print(
-            f"entrypoint under {item.shell}: {item.median * 1000:.1f} ms (best {item.best * 1000:.1f} ms),"
-            f" bare shell {item.bare * 1000:.1f} ms, added {added * 1000:.1f} ms = {item.conda / added:.0f} x less than"
-            f" conda --version; programs of the prefix started: {item.programs_started};"
-            f" wanted < {WANTED * 1000:.0f} ms: {'yes' if added < WANTED and not item.programs_started else 'NO'}"
-        )
-    missing = sorted(set(entrypoint.SHELLS) - {item.shell for item in found})
-    if missing:
-        print(f"not measured, since this machine has no {', '.join(missing)}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
-
-__all__ = ("Cost", "measured")
+__all__ = ("WANTED", "Cost", "measured")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The entrypoint script on a real conda 4.3.13, under each shell: refreshes, kills, locks, and as process 1."""
+"""The entrypoint script on a real conda 4.3.13, under one shell or each: refreshes, kills, locks, and as process 1."""
 
 from __future__ import annotations
 
@@ -23,13 +23,18 @@ from integration.updating import differing, kill_tree
 from lab import channel, entrypoint, hosts, podman
 from lab.base import Base, make_base
 from lab.entrypoint import fields
-from lab.fixtures import sh, small
+from lab.fixtures import sh_with_conda, small
 
 from ansible_collections.labfleet.conda.plugins.module_utils._ledger import _place, _read
 
 OLD, NEW = "4.3.13", "4.3.16"
 NOBODY = 65534
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount, and be another user")
+
+
+@pytest.fixture(name="sh")
+def shell(sh_with_conda: entrypoint.Shell) -> entrypoint.Shell:
+    return sh_with_conda
 
 
 @pytest.fixture(scope="module")
@@ -279,7 +284,7 @@ def command_line(pid):
     return ""
 
 
-@pytest.mark.parametrize("number", range(int(os.environ.get("LABFLEET_KILLS", "2"))))
+@pytest.mark.parametrize("number", range(int(os.environ.get("LABFLEET_KILLS", "1"))))
 def test_killed_amid_the_change_the_next_start_ends_well(sh, base, number):
     others = base.listing("envs")
     cached = sorted(path.name for path in (base.path / "pkgs").iterdir())
@@ -444,4 +449,4 @@ def test_a_stop_of_a_container_amid_a_refresh(lab_hosts):
         assert fields(last)["event"] == "stopped" and "started all the same" not in last
 
 
-__all__ = ("sh", "small")
+__all__ = ("sh_with_conda", "small")

@@ -49,8 +49,8 @@ append() {
     waited=0
     until flock -n 9; do
         waited=$((waited + 1))
-        [ $waited -le 10 ] || { echo "another process has its lock" && return 1; }
-        sleep 1
+        [ $waited -le 30 ] || { echo "another process has its lock" && return 1; }
+        sleep 0.1 2>/dev/null || sleep 1 # fractions are not in POSIX
     done
     read_head || { echo "its end is damaged, which conda_ledger with operation anchor mends" && return 1; }
     [ ! -e "$ledger" ] || [ "$(wc -c <"$ledger")" -lt $MAX_BYTES ] ||
