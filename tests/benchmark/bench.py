@@ -21,7 +21,7 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(CHECKOUT / "tests"), str(CHECKOUT / "build" / "collections")]
 
-from benchmark import audits, config, containers, desired, rollback, updates  # noqa: E402
+from benchmark import audits, config, containers, desired, entrypoint, rollback, updates  # noqa: E402
 from benchmark.shapes import Shape, build, real_conda_commands, real_conda_environment  # noqa: E402
 from gates import toolbox  # noqa: E402
 from lab import LabUnavailable, hosts  # noqa: E402
@@ -291,6 +291,15 @@ def in_containers() -> t.Iterator[Row]:
     yield Row(f"{containers.TASKS} tasks in a local container", *texts, "<= 1.2 x", ours <= 1.2 * theirs)
 
 
+def entrypoints() -> t.Iterator[Row]:
+    """What the entrypoint adds to the start of a container with a healthy conda, under each shell."""
+    for item in entrypoint.measured():
+        added = item.median - item.bare
+        texts = (f"entrypoint under {item.shell}, added to a start", f"{added * 1000:.0f} ms")
+        theirs = (f"conda --version {item.conda * 1000:.0f} ms", f"{item.conda / added:.0f} x faster")
+        yield Row(*texts, *theirs, "< 50 ms, no conda", added < entrypoint.WANTED and not item.programs_started)
+
+
 def settings() -> t.Iterator[Row]:
     """What a desired state costs that is there already: no tool is started to see that."""
     item = config.measured()
@@ -337,6 +346,7 @@ PARTS = {
     "report": reports,
     "snapshot": snapshots,
     "containers": in_containers,
+    "entrypoint": entrypoints,
 }
 
 
