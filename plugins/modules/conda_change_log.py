@@ -14,9 +14,9 @@ author:
 description:
   - Appends to a text file what has been changed since its last line, so that users and auditors can read what became of
     conda on their host. Everybody may read it.
-  - The ledger is the proof (M(labfleet.conda.conda_ledger)), and the log is made from it. Each line ends in the number of
-    its record and the first twelve digits of its hash, as in C((#118 9f2d6d3f0a8c)); with them the module finds where to
-    go on.
+  - The ledger is the proof (M(labfleet.conda.conda_ledger)), and the log is made from it. Each line ends in the number
+    of its record and the first twelve digits of its hash, as in C((#118 9f2d6d3f0a8c)); with them the module finds
+    where to go on.
   - A ledger with problems is written down all the same. M(labfleet.conda.conda_ledger) is what finds them.
 extends_documentation_fragment:
   - labfleet.conda._attributes

@@ -104,18 +104,16 @@ def update(place: Place, path: str, limits: Limits, *, check: bool, lock_seconds
     folder, name = os.path.split(os.path.normpath(path))
     if not os.path.isabs(path) or not name or "\0" in path:
         raise LedgerError("path: %r is no file: give an absolute path, such as /var/log/env-updates.log." % path)
-    if not os.path.isdir(folder):
-        raise LedgerError("path: there is no directory %s: make it, so that all who shall read the log may." % folder)
     try:
-        if check:
-            with LogDirectory.to_read(folder) as directory:
+        with LogDirectory.to_read(folder) as directory:  # it is not made: who may enter it is not for us to say
+            if check:
                 return _result(path, *_missing(place, directory, name), limits)
-        with LogDirectory.to_write(folder, shared=True) as directory:
-            with directory.locked(".%s.lock" % name, seconds=lock_seconds):
-                lines, size = _missing(place, directory, name)
-                if lines:
-                    _append(directory, name, lines, size, limits)
-                return _result(path, lines, size, limits)
+        log = LogDirectory.to_write(folder, shared=True)
+        with log as directory, directory.locked(".%s.lock" % name, seconds=lock_seconds):
+            lines, size = _missing(place, directory, name)
+            if lines:
+                _append(directory, name, lines, size, limits)
+            return _result(path, lines, size, limits)
     except Refused as error:
         message = "The log %s could not be written: %s: %s. Name a file in a directory of root's, and become root."
         raise LedgerError(message % (path, error.path, error.reason)) from error

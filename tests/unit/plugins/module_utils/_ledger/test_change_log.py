@@ -163,7 +163,8 @@ def test_what_others_could_use_against_us_is_refused(log, kind, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("path", "said"), [("relative.log", "absolute"), ("/", "absolute"), ("/no/such/place/x.log", "no directory")]
+    ("path", "said"),
+    [("relative.log", "absolute"), ("/", "absolute"), ("/no/such/place/x.log", "no such file or directory")],
 )
 def test_a_path_that_cannot_be_meant_is_refused(log, path, said):
     with pytest.raises(LedgerError, match=said):
