@@ -186,6 +186,9 @@ class Refresh:
             self._terminal.say("warning", text=text)
         if result["outcome"] == "unchanged":  # somebody else was faster
             return _nothing(result)
+        if _outline(result) != _outline(forecast):
+            self._terminal.say("differs")
+            self._list(result)
         return End(DONE, "done", "done", result=result)
 
     def _base_step(self, place: Place) -> t.Callable[[bool, _Map], _Map]:
@@ -253,6 +256,11 @@ def _asked_for(place: Place) -> t.List[str]:
     requested = place.environment.history.requested
     present = {record.name for record in place.environment.records or ()}
     return sorted(name for name, spec in requested.items() if spec == name and name in present - {"python"})
+
+
+def _outline(result: _Map) -> t.List[t.Tuple[t.Any, ...]]:
+    """What changes, as far as the user has been told."""
+    return sorted((item["name"], item["kind"], (item["to"] or {}).get("version")) for item in result["packages"])
 
 
 def _nothing(result: _Map) -> End:

@@ -170,7 +170,8 @@ TEXTS: t.Dict[str, t.Tuple[str, str]] = {
     "nothing_undone": ("Nothing to undo: all is as it was.", "没有可撤销的变化：一切都是原来的状态。"),
     "planned": ("This was only a forecast. Nothing was changed.", "以上只是预测。没有做任何改动。"),
     "declined": ("As you wish: nothing was changed.", "好的：没有做任何改动。"),
-    "done": ("Done, and checked: everything works.", "已完成，检查通过，一切正常。"),
+    "done": ("Done, and the result was checked.", "已完成，并已检查结果。"),
+    "differs": ("It has changed more, or less, than was said before:", "实际变化与之前的说明不同："),
     "undone": ("Done: the state of before is back.", "已完成：已恢复到之前的状态。"),
     "undo_hint": ("To go back: {command}", "如需恢复原状：{command}"),
     "failed_before": (
