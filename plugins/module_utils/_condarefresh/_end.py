@@ -67,12 +67,13 @@ def end_of_error(error: ChangeError, prefix: str, *, unfinished: bool) -> End:
         programs = ["%s (%s)" % (use.get("program"), use.get("pid")) for use in result["processes"][:_MAX_NAMED]]
         values = {"prefix": prefix, "programs": ", ".join(programs)}
         return End(REFUSED, "refused", "in_use", values, (), result)
+    # What is refused was not begun: a change that is under way then is that of somebody else.
+    if isinstance(error, Refused) and result.get("outcome") != NOT_RESTORED:
+        return End(REFUSED, "refused", "refused", {"prefix": prefix}, details, result)
     if result.get("outcome") == NOT_RESTORED or unfinished:
         return End(NEEDS_HELP, "needs_help", "needs_help", {"prefix": prefix}, details, result)
     if result.get("outcome") == ROLLED_BACK:
         return End(NOT_DONE, "rolled_back", "rolled_back", {}, details, result)
-    if isinstance(error, Refused):
-        return End(REFUSED, "refused", "refused", {"prefix": prefix}, details, result)
     return End(NOT_DONE, "failed", "failed_before", {}, details, result)
 
 

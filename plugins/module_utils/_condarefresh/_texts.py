@@ -130,8 +130,9 @@ TEXTS: t.Dict[str, t.Tuple[str, str]] = {
     ),
     # An interrupted run.
     "interrupted": (
-        "An earlier change of {prefix} was cut off in the middle. First of all it must be put right.",
-        "{prefix} 之前的一次变化中途被打断，必须先恢复正常。",
+        "An earlier change of {prefix} was cut off in the middle, or is still under way. First of all it must be put"
+        " right.",
+        "{prefix} 之前的一次变化中途被打断，或仍在进行，必须先恢复正常。",
     ),
     "put_right": ("The interrupted change is put right.", "被打断的变化已处理完毕。"),
     # The plan.

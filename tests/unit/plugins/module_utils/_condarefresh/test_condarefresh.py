@@ -299,6 +299,7 @@ def test_what_came_out_otherwise_than_foretold_is_told(tmp_path, base):
         (Failed("no way."), [False, False], 1, "failed"),
         (Failed("cut off."), [False, True], 4, "needs_help"),
         (Refused("pinned."), [False, False], 3, "refused"),
+        (Refused("another change is under way."), [False, True], 3, "refused"),
         (Refused("busy.", {"processes": [{"pid": 7, "program": "jupyter"}]}), [False, False], 3, "refused"),
         (OSError(5, "Input/output error"), [False, False], 1, "failed"),
         (OSError(5, "Input/output error"), [False, True], 4, "needs_help"),
