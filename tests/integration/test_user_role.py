@@ -57,6 +57,7 @@ def role(ansible, lab_inventory, tmp_path):
         yield Role(ansible, lab_inventory, tmp_path)
     finally:
         on(f"userdel -r dora 2>/dev/null; userdel -r emil 2>/dev/null; rm -rf /usr/local/bin/condarefresh {MARKS}")
+        on("rmdir --ignore-fail-on-non-empty /var/lib/labfleet-conda 2>/dev/null || true")
 
 
 def test_the_way_of_the_role(role):
