@@ -104,12 +104,10 @@ def _compare(directory: Directory, path: str, names: t.List[str], found: Presenc
         found.unknown.append((error.path, error.reason))
         return
     absent: t.List[str] = []
-    try:
-        links = {name for name in names if there[name]}
-    except KeyError:
-        links = {name for name in names if there.get(name)}
+    if not all(map(there.__contains__, names)):
         # A file system may take Foo and foo for one name, which a listing does not tell.
         absent = [name for name in names if name not in there and not (name and _is_there(directory, name))]
+    links = [name for name in dict.fromkeys(names) if there.get(name)] if True in there.values() else ()
     if links:
         _follow(directory, links, [name for name, is_link in there.items() if not is_link], absent, found)
     if absent:
