@@ -113,7 +113,7 @@ class Configuration:
                     if is_link:
                         same = mender.target(folder, entry.name) == entry.extra
                     else:
-                        same = mender.has_kept_content(folder, entry.name)
+                        same = mender.has_kept_content(folder, entry)
                 except OSError:
                     same = False
                 if not same:

@@ -16,7 +16,9 @@ import typing as t
 from ansible_collections.labfleet.conda.plugins.module_utils._system._copy import Entry, attributes_of
 from ansible_collections.labfleet.conda.plugins.module_utils._system._walk import Unseen, Visit
 
-FORMAT = 1
+FORMAT = 2
+# In the first format, each file was kept under its own path.
+_HEADS = frozenset(b'{"labfleet.conda manifest": %d}' % number for number in (1, FORMAT))
 
 
 class Folder(t.NamedTuple):
@@ -61,7 +63,7 @@ def parse_manifest(data: bytes) -> t.Tuple[Folders, Unseen]:
     :raises BadManifest: it is not whole, or not one of this format.
     """
     lines = data.split(b"\n")
-    if lines[0] + b"\n" != head_line():
+    if lines[0] not in _HEADS:
         raise BadManifest("its manifest has another format than this version of labfleet.conda knows")
     folders: Folders = {}
     try:

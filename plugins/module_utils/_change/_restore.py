@@ -117,7 +117,7 @@ class _Restore:
             message = "The snapshot %s of %s cannot be used: %s."
             raise SnapshotError(message % (self.snapshot.id, self.prefix, error.strerror or error)) from error
         self.mender = Mender(self.top, self.files)
-        self.healer = Healer(self.prefix, self.files, self.mender)
+        self.healer = Healer(self.prefix, self.files, self.folders, self.mender)
         return self
 
     def __exit__(self, *unused: t.Any) -> None:
@@ -250,7 +250,7 @@ class _Restore:
         status = self.mender.status(path)
         if status is None or kind_of(status) != "f":
             return False
-        return not self.mender.has_kept_content(folder, entry.name)
+        return not self.mender.has_kept_content(folder, entry)
 
     def _open_aside(self) -> None:
         if self.aside < 0:

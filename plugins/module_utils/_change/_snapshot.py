@@ -99,7 +99,7 @@ def take(
         top = open_folder(prefix)
         folder = open_state(prefix, SNAPSHOTS, check_id(snapshot_id))
         files = private_folder(FILES, at=folder)
-        keeper = Keeper(files, limit=MAX_COPY, keeps_inodes=keeps_inodes(prefix))
+        keeper = Keeper(files, limit=MAX_COPY, keeps_inodes=keeps_inodes(prefix), numbered=True)
         unseen: Unseen = []
         folders, names, manifest_sum = _write_manifest(prefix, top, folder, keeper, owned, unseen)
         _write_lists(folder, environment)
