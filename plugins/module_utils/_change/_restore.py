@@ -16,6 +16,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._difference
 from ansible_collections.labfleet.conda.plugins.module_utils._change._fate import DELETE, SET_ASIDE, Found, decide
 from ansible_collections.labfleet.conda.plugins.module_utils._change._heal import Healer
 from ansible_collections.labfleet.conda.plugins.module_utils._change._manifest import (
+    MAX_MANIFEST,
     BadManifest,
     Folders,
     parse_manifest,
@@ -49,7 +50,6 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._walk impor
     walk,
 )
 
-MAX_MANIFEST = 1024 * 1024 * 1024
 MAX_RECORD = 64 * 1024 * 1024
 
 

@@ -55,17 +55,37 @@ class Entry(t.NamedTuple):
         return self.kept or (folder + "/" + self.name if folder else self.name)
 
 
+class Earlier(t.NamedTuple):
+    """The copies that were kept before.
+
+    :ivar folder: the open directory that holds them, on the same file system.
+    :ivar copies: by the inode number of the file that was copied: its entry, and where it is kept.
+    """
+
+    folder: int
+    copies: t.Dict[int, t.Tuple[Entry, str]]
+
+
 class Keeper:
     """Keeps files below a directory of their own.
 
     :param target: the open directory, on the file system of the prefix.
     :param numbered: put all of them into that one directory, under numbers: to make and to remove directories takes
         longer than to link what is in them.
+    :param earlier: copies from before; those of files that have not changed since are linked in place of copied anew.
     :param limit: files larger than this are copied only if a package has brought them.
     :param keeps_inodes: whether a link to a file surely leaves its inode number as it is, see keeps_inodes().
     """
 
-    def __init__(self, target: int, *, limit: int, keeps_inodes: bool = False, numbered: bool = False) -> None:
+    def __init__(
+        self,
+        target: int,
+        *,
+        limit: int,
+        keeps_inodes: bool = False,
+        numbered: bool = False,
+        earlier: t.Optional[Earlier] = None,
+    ) -> None:
         self.troubles: t.List[t.Tuple[str, str]] = []
         self.counts = {LINKED: 0, COPIED: 0, TOLD: 0, LEFT: 0}
         self.copied_bytes = 0
@@ -73,6 +93,7 @@ class Keeper:
         self._limit = limit
         self._keeps_inodes = keeps_inodes
         self._numbers = itertools.count(1) if numbered else None
+        self._earlier = earlier
         self._clones: t.Optional[bool] = None  # None until the file system was asked
         self._twins: t.Dict[int, str] = {}
 
@@ -140,6 +161,8 @@ class Keeper:
         if twin is not None:
             os.link(twin, new, src_dir_fd=self._target, dst_dir_fd=self._target, follow_symlinks=False)
             return status
+        if self._was_copied(new, status):
+            return status
         status, cloned = copy_file(name, source, new, self._target, clone=self._clones is not False)
         if status.st_size:
             self._clones = cloned
@@ -148,6 +171,27 @@ class Keeper:
         if status.st_nlink > 1:
             self._twins[status.st_ino] = new
         return status
+
+    def _was_copied(self, new: str, status: os.stat_result) -> bool:
+        """Take the copy from before, where there is one and it is what the file still is; a clone is better."""
+        if self._earlier is None or self._clones is not False or status.st_nlink > 1:
+            return False
+        known = self._earlier.copies.get(status.st_ino)
+        if known is None:
+            return False
+        entry, place = known
+        same = (entry.size, entry.mtime, entry.extra) == (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        if not same:
+            return False
+        try:
+            kept = os.stat(place, dir_fd=self._earlier.folder, follow_symlinks=False)
+            if (kept.st_size, kept.st_mtime_ns) != (entry.size, entry.mtime):
+                return False
+            os.link(place, new, src_dir_fd=self._earlier.folder, dst_dir_fd=self._target, follow_symlinks=False)
+        except OSError as error:
+            self._check(error)
+            return False
+        return True
 
     @staticmethod
     def _check(error: OSError) -> None:
@@ -296,6 +340,7 @@ def same_content(name: str, one: int, other: int, *, other_name: t.Optional[str]
 
 __all__ = (
     "COPIED",
+    "Earlier",
     "LEFT",
     "LINKED",
     "TOLD",

@@ -113,6 +113,52 @@ def test_a_snapshot_in_the_first_format_can_be_restored(tree):
     assert listing(prefix) == before
 
 
+def settled(prefix, monkeypatch):
+    """Let the files of a prefix have been changed long before the snapshot that is taken next."""
+    monkeypatch.setattr(f"{__name__}.NOW", os.stat(prefix + "/share/notes.txt").st_ctime + 10)
+
+
+def test_snapshots_share_the_copies_of_what_does_not_change(tree, monkeypatch):
+    prefix, owned = tree
+    settled(prefix, monkeypatch)
+    first = snapshots.take(prefix, snapshot_id=later_id(0), reason="", owned=owned, now=NOW)
+    if first.counts["linked"] == 1:
+        pytest.skip("the file system clones everything")
+    write(prefix, "share/notes.txt", "other")
+    before = listing(prefix)
+    second = snapshots.take(prefix, snapshot_id=later_id(1), reason="", owned=owned, now=NOW)
+
+    def is_shared(path):
+        return os.path.samefile(kept(prefix, first, path), kept(prefix, second, path))
+
+    assert is_shared("conda-meta/conda-1.0-0.json") and is_shared("etc/profile.d/conda.sh")
+    assert not is_shared("share/notes.txt")
+    for path in ("conda-meta/conda-1.0-0.json", "etc/profile.d/conda.sh", "share/notes.txt"):
+        assert not os.path.samefile(kept(prefix, second, path), os.path.join(prefix, path)), path
+    shutil.rmtree(place(prefix, first))
+    for path in ("conda-meta/conda-1.0-0.json", "share/notes.txt"):
+        write(prefix, path, "broken")
+    assert restore(prefix, second, planned={"share/notes.txt"}).problems == []
+    assert listing(prefix) == before
+
+
+def test_a_copy_from_before_is_not_taken_where_it_may_be_another(tree, monkeypatch):
+    prefix, owned = tree
+    early = snapshots.take(prefix, snapshot_id=later_id(0, -10), reason="", owned=owned, now=NOW)
+    settled(prefix, monkeypatch)
+    first = snapshots.take(prefix, snapshot_id=later_id(0), reason="", owned=owned, now=NOW)
+    path = "conda-meta/conda-1.0-0.json"
+    assert not os.path.samefile(kept(prefix, early, path), kept(prefix, first, path))  # just changed by then
+    with open(kept(prefix, first, path), "a") as stream:
+        stream.write("damage")
+    second = snapshots.take(prefix, snapshot_id=later_id(1), reason="", owned=owned, now=NOW)
+    assert read(kept(prefix, second, path)) == read(os.path.join(prefix, path))
+
+
+def later_id(number, seconds=0):
+    return snapshots.new_id(NOW + seconds, "%06x" % number)
+
+
 def test_a_large_file_of_the_user_is_linked_and_never_rolled_back(tree, monkeypatch):
     monkeypatch.setattr(snapshots, "MAX_COPY", 100)
     prefix, owned = tree
