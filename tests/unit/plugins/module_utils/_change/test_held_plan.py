@@ -72,6 +72,12 @@ SINCE_4_5 = """
     def _make_legacy_action_groups(self):
         return [{"LINK": [{"name": "x", "version": "2", "build_string": "0"}], "UNLINK": []}]
 """
+SHELL = """#!/bin/sh
+'''exec' %s "$0" "$@"
+'''
+import conda.cli, sys
+sys.exit(conda.cli.main())
+"""
 SOLVERS = "conda/resolve.py", "libmambapy.py", "conda_libmamba_solver.py"
 OLD_PYTHONS = sorted(Path.home().glob(".pyenv/versions/2.7.*/bin/python2.7"))[-1:]
 
@@ -199,7 +205,7 @@ def test_other_tools_are_not_made_to_wait_nor_asked_from_within(kind):
         tool.check(None, "/tmp/check")
 
 
-def test_a_conda_that_answers_all_is_well_with_two_starts(standin):
+def test_a_conda_that_answers_all_is_well_with_one_start(standin):
     started = []
     run_all = standin.driver.runner.run_all
 
@@ -209,7 +215,7 @@ def test_a_conda_that_answers_all_is_well_with_two_starts(standin):
 
     standin.driver.runner.run_all = counted
     assert wrong_answers(standin.driver, solver=None) == []
-    assert len(started) == 2
+    assert len(started) == 1
 
 
 @pytest.mark.parametrize(
@@ -220,6 +226,10 @@ def test_a_conda_that_answers_all_is_well_with_two_starts(standin):
         ("conda/cli/__init__.py", MAIN.replace('if "labfleet', 'if 1/0 or "labfleet'), "it cannot solve"),
         ("conda/cli/__init__.py", MAIN.replace('os.environ["VERSION"]', "'9'"), "its version is told as 9, not 4.3.16"),
         ("conda/base/context.py", "", ""),
+        ("the-conda", "#!/no/such/python\nimport conda.cli, sys\nsys.exit(conda.cli.main())\n", "could not be started"),
+        ("the-conda", f"#!{sys.executable}\nimport no_such_module\n", "No module named"),
+        ("the-conda", f"#!{sys.executable}\n", "its version is told as None"),
+        ("the-conda", SHELL % sys.executable, ""),
     ],
 )
 def test_what_is_wrong_is_told_as_by_one_question_after_the_other(tmp_path, path, text, said):
@@ -235,7 +245,10 @@ def test_the_caches_of_a_check_are_its_own(tmp_path):
     (standin.root / "bin/conda/cli/__init__.py").write_text(MAIN.replace("def main(*args):", note))
     folder = str(tmp_path / "check")
     done = standin.driver.runner.run(standin.driver.command(standin.tool.check(None, folder)))
-    assert done.code == 0
+    assert done.code == 0 and {name: code for name, (code, _said) in json.loads(done.stdout).items()} == {
+        "info": 0,
+        "solve": 0,
+    }
     assert os.listdir(folder + "/pkgs") == ["x"]
     index = json.loads(Path(folder, "channel/linux-64/repodata.json").read_text())
     assert list(index["packages"]) == ["labfleet-check-1-0.tar.bz2"]
