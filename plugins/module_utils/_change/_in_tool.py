@@ -77,6 +77,9 @@ for place, packages in ((subdir, {"%(package)s-1-0.tar.bz2": package}), ("noarch
     for name, data in (("repodata.json", index), ("repodata.json.bz2", bz2.compress(index))):
         with open("%%s/channel/%%s/%%s" %% (folder, place, name), "wb") as stream:
             stream.write(data)
+threads = len(os.listdir("/proc/self/task")) if os.path.isdir("/proc/self/task") else 1
+if threads > 1:
+    sys.exit("what was loaded has started threads, which its children would not have")
 def start():
     with open(program, "rb") as stream:
         text = stream.read()

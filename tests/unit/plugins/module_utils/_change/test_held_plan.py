@@ -119,6 +119,21 @@ def test_a_conda_that_answers_all_is_well_with_one_start(standin):
     assert len(started) == 1
 
 
+def test_where_a_solver_starts_threads_one_question_is_asked_after_the_other(standin):
+    thread = "import threading\nthread = threading.Thread(target=threading.Event().wait)\n"
+    (standin.root / "bin/conda/resolve.py").write_text(thread + "thread.daemon = True\nthread.start()\n")
+    started = []
+    run_all = standin.driver.runner.run_all
+
+    def counted(commands, **more):
+        started.append(len(commands))
+        return run_all(commands, **more)
+
+    standin.driver.runner.run_all = counted
+    assert wrong_answers(standin.driver, solver="classic") == []
+    assert started == [1, 4]
+
+
 @pytest.mark.parametrize(
     ("path", "text", "said"),
     [
