@@ -8,9 +8,10 @@
 """Takes snapshots of a prefix, and prunes them.
 
 A snapshot holds hard links to the files that packages have brought, which nobody is expected to write in place, and
-copies of all others, which snapshots share as long as the files do not change; where the file system can share blocks, clones of everything. What conda and its user do write in
-place (conda-meta, configuration below etc) is always copied. Files larger than MAX_COPY that no package has brought are
-data of the user: they are linked, so what is written into them later is not undone.
+copies of all others, which snapshots share as long as the files do not change; where the file system can share blocks,
+clones of everything. What conda and its user do write in place (conda-meta, configuration below etc) is always copied.
+Files larger than MAX_COPY that no package has brought are data of the user: they are linked, so what is written into
+them later is not undone.
 """
 
 from __future__ import annotations
@@ -139,7 +140,7 @@ def _earlier_copies(prefix: str) -> t.Optional[Earlier]:
     complete = [snapshot for snapshot in load_all(prefix) if snapshot.complete]
     if not complete:
         return None
-    folder = open_state(prefix, SNAPSHOTS, complete[-1].id, make=False)
+    folder = open_state(prefix, SNAPSHOTS, complete[-1].id)
     try:
         data = read_file(folder, MANIFEST, limit=MAX_MANIFEST)
         if hashlib.sha256(data).hexdigest() != complete[-1].manifest_sum:

@@ -145,7 +145,8 @@ def test_a_tool_that_takes_too_long_to_plan_is_told_and_ended(standin):
 
 def test_the_time_to_plan_does_not_pass_while_it_waits(standin):
     os.mkfifo(standin.root / "waits")
-    patch = "reads = os.read\ndef tells(*args):\n    open(os.environ['ROOT'] + '/waits', 'w').close()\n    os.read = reads\n"
+    patch = "reads = os.read\ndef tells(*args):\n    open(os.environ['ROOT'] + '/waits', 'w').close()\n"
+    patch += "    os.read = reads\n"
     standin.change(
         "conda/core/link.py", "class Unlink", patch + "    return reads(*args)\nos.read = tells\nclass Unlink"
     )
@@ -167,9 +168,8 @@ def test_what_it_tells_before_it_waits_and_cannot_be_read_is_asked_for_in_the_pl
 
 def test_what_fails_after_the_plan_ends_what_waits(standin):
     _answer, held = standin.ask("x>=2")
-    with pytest.raises(Failed, match="refused"):
-        with closed_on_error(held):
-            raise Failed("refused")
+    with pytest.raises(Failed, match="refused"), closed_on_error(held):
+        raise Failed("refused")
     assert held.ended is not None and standin.made() == []
 
 
