@@ -349,7 +349,8 @@ class Held:
         self.close()
 
     def wait_until_told(self) -> None:
-        """Wait until it has stopped or ended."""
+        """Wait until it has stopped or ended; the time that passed while it has stopped already does not count."""
+        self._telling.read()
         self._wait([self._running], lambda: not self._telling.is_open and self._telling.content())
         self.told = self._telling.content()
         if not self.told:
