@@ -17,7 +17,8 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._env_create
     CREATE,
     CreateWork,
     create,
-    is_half_made,
+    half_made,
+    heal_caches,
     new_change,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._env_export import Around, export
@@ -132,9 +133,11 @@ class _Wish:
         """Take an environment away whose creation was cut off; whether it was such."""
 
         def work(session: Session) -> _Map:
-            if not is_half_made(session.folder, session.prefix):
+            journal = half_made(session.folder, session.prefix)
+            if journal is None:
                 return {}
             self._note("removes %s, whose creation was cut off" % session.prefix)
+            heal_caches(session.prefix, journal)
             take_away(session.prefix)
             text = "The creation of an interrupted run was undone: what there was of the environment was removed."
             session.records.append(
