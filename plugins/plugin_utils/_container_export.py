@@ -39,6 +39,11 @@ _TAGGED = re.compile(r"(?P<repository>" + _REPOSITORY + r"):[A-Za-z0-9_][A-Za-z0
 _ENDINGS = (".conda", ".tar.bz2")
 # $0 is the file, and the lines of it are the arguments, so that the shell reads nothing of them.
 _WRITE = "printf '%s\\n' \"$@\" > \"$0\""
+# As a list in a file, since no conda takes a checksum on its command line. $0 is the program, then verb and prefix.
+_EXPLICIT = (
+    "verb=$1 prefix=$2 && shift 2 && printf '%s\\n' @EXPLICIT \"$@\" > /tmp/explicit.txt"
+    " && \"$0\" \"$verb\" --yes --prefix \"$prefix\" --file /tmp/explicit.txt && rm /tmp/explicit.txt"
+)
 
 
 class Export(t.NamedTuple):
@@ -189,7 +194,10 @@ class _Environment:
             return
         if self.installed or self.change == "added":
             verb = "create" if self.change == "added" else "install"
-            yield _run(program, verb, *where, *(self.addresses or self._specs()))
+            if self.addresses:
+                yield _run("/bin/sh", "-c", _EXPLICIT, program, verb, self.prefix, *self.addresses)
+            else:
+                yield _run(program, verb, *where, *self._specs())
         if self.removed:
             yield _run(program, "remove", "--force", *where, *self.removed)
         python = self.prefix + "/bin/python"

