@@ -38,11 +38,11 @@ _DIGEST = re.compile(r"(?P<repository>" + _REPOSITORY + r")@sha256:[0-9a-f]{64}\
 _TAGGED = re.compile(r"(?P<repository>" + _REPOSITORY + r"):[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}\Z")
 _ENDINGS = (".conda", ".tar.bz2")
 # $0 is the file, and the lines of it are the arguments, so that the shell reads nothing of them.
-_WRITE = "printf '%s\\n' \"$@\" > \"$0\""
+_WRITE = 'printf \'%s\\n\' "$@" > "$0"'
 # As a list in a file, since no conda takes a checksum on its command line. $0 is the program, then verb and prefix.
 _EXPLICIT = (
     "verb=$1 prefix=$2 && shift 2 && printf '%s\\n' @EXPLICIT \"$@\" > /tmp/explicit.txt"
-    " && \"$0\" \"$verb\" --yes --prefix \"$prefix\" --file /tmp/explicit.txt && rm /tmp/explicit.txt"
+    ' && "$0" "$verb" --yes --prefix "$prefix" --file /tmp/explicit.txt && rm /tmp/explicit.txt'
 )
 
 
@@ -154,7 +154,9 @@ class _Environment:
         usable = item["kind"] in ("conda", "mamba", "micromamba") and item["program"]
         self.program = _checked(item["program"], _PATH, "path of a program", where) if usable else None
         self.installed = [_Package(each, where) for each in item["packages"] if each["after"]]
-        self.removed = [_checked(e["name"], _NAME, "name of a package", where) for e in item["packages"] if not e["after"]]
+        self.removed = [
+            _checked(e["name"], _NAME, "name of a package", where) for e in item["packages"] if not e["after"]
+        ]
         self.pip = [_pip_spec(each, where) for each in item["pip_packages"] if each["after"]]
         self.pip_removed = [
             _checked(each["name"], _PIP_NAME, "name of a Python package", where)
@@ -211,7 +213,11 @@ class _Environment:
     def _specs(self) -> list[str]:
         channels = dict.fromkeys(package.channel for package in self.installed if package.channel)
         asked = [word for channel in channels for word in ("--channel", channel)]
-        return [*asked, *(["--no-deps"] if self.change != "added" else []), *(package.spec for package in self.installed)]
+        return [
+            *asked,
+            *(["--no-deps"] if self.change != "added" else []),
+            *(package.spec for package in self.installed),
+        ]
 
 
 class _Package:

@@ -56,7 +56,9 @@ def drift_document(results: t.Mapping[str, _Map | None], found: t.Sequence[Drift
     return {
         "schema": SCHEMA,
         "summary": summary(results, found),
-        "hosts": {name: {key: host[key] for key in ("status", "message") if key in host} for name, host in hosts.items()},
+        "hosts": {
+            name: {key: host[key] for key in ("status", "message") if key in host} for name, host in hosts.items()
+        },
         "containers": {
             item.name: {
                 "image": item.image,

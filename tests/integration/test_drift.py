@@ -40,9 +40,7 @@ def listed(which: t.Any, name: str, prefix: str) -> Listed:
     answer = json.loads(which.run(*command, check=False).stdout)
     if isinstance(answer, dict):
         return {}
-    return {
-        item["name"]: (item["version"], item["build_string"]) for item in answer if item["channel"] != "pypi"
-    }
+    return {item["name"]: (item["version"], item["build_string"]) for item in answer if item["channel"] != "pypi"}
 
 
 def difference(before: Listed, after: Listed) -> dict[str, tuple[t.Any, t.Any]]:
@@ -59,7 +57,9 @@ def told(environment: dict[str, t.Any]) -> dict[str, tuple[t.Any, t.Any]]:
 
 @pytest.mark.parametrize("which", [docker, podman], ids=["docker", "podman"])
 def test_what_a_user_changes_is_what_conda_lists_and_an_image_can_be_made_of_it(
-    engines: Engines, which: t.Any, tmp_path: Path  # noqa: F811
+    engines: Engines,
+    which: t.Any,
+    tmp_path: Path,  # noqa: F811
 ) -> None:
     image = with_channels(which, engines)
     plain, name = engines.run(which, "plain", image=image), engines.run(which, "changed", image=image)
@@ -118,7 +118,11 @@ def build(which: t.Any, engines: Engines, item: dict[str, t.Any], folder: Path) 
     """Build the image that the export of a container describes, and run it; returns the name of the container."""
     found = container_export(item)
     assert found.refused is None and [text for text in found.left_out if ".condarc" in text] == found.left_out
-    (folder / "Containerfile").write_text(found.files["Containerfile"].replace('"--no-deps"', '"--no-index", "--find-links", "/srv/channels/wheels", "--no-deps"'))
+    (folder / "Containerfile").write_text(
+        found.files["Containerfile"].replace(
+            '"--no-deps"', '"--no-index", "--find-links", "/srv/channels/wheels", "--no-deps"'
+        )
+    )
     tag = f"localhost/{engines.mark}:promoted"
     which.run("build", "--network", "none", "--tag", tag, "--file", str(folder / "Containerfile"), str(folder))
     name = f"{engines.mark}-promoted"

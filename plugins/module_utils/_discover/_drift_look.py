@@ -75,11 +75,11 @@ class Drifts:
             key = container.engine, container.engine_user, container.image_id or container.layers[1:]
             if key not in self._befores:
                 # A part of the time only: what is left is for the comparison.
-                looked = self._see(before.path, before.open, seconds / 2)
+                looked = self._see(before.path, before.enter, seconds / 2)
                 self._befores[key] = _Before(looked)
             known = self._befores[key]
             with contextlib.ExitStack() as stack:
-                sides = [stack.enter_context(contextlib.closing(way.open(way.path))) for way in (after, before)]
+                sides = [stack.enter_context(contextlib.closing(way.enter(way.path))) for way in (after, before)]
                 for root in sides:
                     root.deadline = until
                 return self._compare(container, seen, known, *sides)
@@ -185,7 +185,9 @@ class _Mounts:
 
 def _keeper(prefix: str, seen: _Map, image: _Map) -> _Map:
     """The installation that looks after an environment, and its program, if the image has it too."""
-    named = [item["installation"] for item in (*seen["environments"], *image["environments"]) if item["prefix"] == prefix]
+    named = [
+        item["installation"] for item in (*seen["environments"], *image["environments"]) if item["prefix"] == prefix
+    ]
     own = [item for item in image["installations"] if item["prefix"] and not item["secondary"]]
     found = [item for item in own if item["prefix"] in named] or (own if len(own) == 1 and not any(named) else [])
     return {

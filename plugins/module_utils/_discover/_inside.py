@@ -185,7 +185,7 @@ def _see(thing: _Thing, look: Look, seconds: float, see: See) -> t.Optional[_Map
         if isinstance(thing, Container) and thing.is_live:
             return _see_live(thing, look.survey.root, seconds, see)
         way = _way(thing, look.survey.root)
-        return see(way.path, way.open, seconds)
+        return see(way.path, way.enter, seconds)
     except (Unreadable, ScanError) as error:
         reason = error.reason if isinstance(error, Unreadable) else str(error)
         look.report.add(title(thing), "it could not be looked into: " + reason)
@@ -197,7 +197,7 @@ def _see_live(container: Container, host: Root, seconds: float, see: See) -> _Ma
     way, roots = _way_to_process(container, host), []
 
     def open_root(where: str, **options: t.Any) -> Root:
-        roots.append(way.open(where, **options))
+        roots.append(way.enter(where, **options))
         return roots[0]
 
     seen = see(way.path, open_root, seconds)

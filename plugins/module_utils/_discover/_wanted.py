@@ -27,7 +27,7 @@ class Way(t.NamedTuple):
     """How a root is opened: its path as this process sees it, and what opens that."""
 
     path: str
-    open: t.Callable[..., Root]
+    enter: t.Callable[..., Root]
 
 
 class Wanted(t.NamedTuple):

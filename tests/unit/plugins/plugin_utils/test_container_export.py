@@ -41,7 +41,9 @@ def environment(prefix="/opt/conda", change="changed", packages=(), pip=(), pinn
 def container(*environments, image=None, **more):
     told = {"id": "b" * 64, "name": "ai/base:1", "there": True, "names": ["ai/base:1"], "digests": [DIGEST]}
     drift = {"status": "compared", "reason": None, "changed": True, "complete": True, "tools": [], "settings": []}
-    drift.update({"mounted": [], "unreadable": [], "environments": list(environments), "image": {**told, **(image or {})}})
+    drift.update(
+        {"mounted": [], "unreadable": [], "environments": list(environments), "image": {**told, **(image or {})}}
+    )
     return {"name": "c", "drift": {**drift, **more}}
 
 
@@ -63,7 +65,11 @@ def test_each_change_is_made_with_the_very_package():
         {"name": "six", "change": "removed", "before": "1.0", "after": None},
     ]
     found = exported(
-        environment(packages=[package("numpy", "2.1", "py_0"), gone("mkl")], pip=pip, pinned={"before": [], "after": ["numpy 2.*"]})
+        environment(
+            packages=[package("numpy", "2.1", "py_0"), gone("mkl")],
+            pip=pip,
+            pinned={"before": [], "after": ["numpy 2.*"]},
+        )
     )
     text = found.files["Containerfile"]
     assert text.splitlines()[1] == "FROM " + DIGEST
@@ -135,18 +141,44 @@ def test_the_image_is_named_by_digest_or_by_a_name_that_is_its_own():
 
 def test_nothing_different_and_nothing_known():
     assert container_export(container(changed=False)) == ({}, None, [])
-    for item in ({}, container(status="unknown", reason="its layers are gone"), {"drift": {"status": "compared", "changed": True}}):
+    for item in (
+        {},
+        container(status="unknown", reason="its layers are gone"),
+        {"drift": {"status": "compared", "changed": True}},
+    ):
         found = container_export(item)
         assert not found.files and found.refused.endswith(".") and "\n" not in found.refused
 
 
-EVIL = ("x; touch /tmp/e", "x\nRUN rm -rf /", "-rf", "$(id)", "`id`", 'a"]', "a\\", "../../etc", "ａ", "", None, 7, "a" * 300)
+EVIL = (
+    "x; touch /tmp/e",
+    "x\nRUN rm -rf /",
+    "-rf",
+    "$(id)",
+    "`id`",
+    'a"]',
+    "a\\",
+    "../../etc",
+    "ａ",
+    "",
+    None,
+    7,
+    "a" * 300,
+)
 
 
 @pytest.mark.parametrize("evil", EVIL)
-@pytest.mark.parametrize("place", ["name", "version", "build", "pip", "pip version", "prefix", "pin", "removed", "program", "channel"])
+@pytest.mark.parametrize(
+    "place", ["name", "version", "build", "pip", "pip version", "prefix", "pin", "removed", "program", "channel"]
+)
 def test_a_hostile_container_is_refused_in_one_sentence(place, evil):
-    if (place, evil) in (("channel", None), ("program", None), ("program", ""), ("pip version", None), ("pip version", "")):
+    if (place, evil) in (
+        ("channel", None),
+        ("program", None),
+        ("program", ""),
+        ("pip version", None),
+        ("pip version", ""),
+    ):
         pytest.skip("that is nothing, which is allowed there")
     good = package("numpy")
     items = {

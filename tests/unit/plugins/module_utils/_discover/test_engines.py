@@ -201,7 +201,7 @@ def test_a_program_that_others_may_write_is_not_started(host, as_root):
 def test_an_engine_that_is_not_there_is_no_trouble(host):
     report = Report()
     found = ask_engines(host.root(), Recorded(docker_says), report, Asker("root", "/root", {}), Wanted("all", True))
-    assert found == ([], []) and report.entries == []
+    assert found == ([], [], []) and report.entries == []
 
 
 def test_what_two_engines_tell_of_counts_once(host, as_root):
