@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Prints what was changed in containers and writes the files of it; see the documentation of the module of this name."""
+"""Prints what was changed in containers, and writes files of it; see the documentation of the module fleet_drift."""
 
 from __future__ import annotations
 

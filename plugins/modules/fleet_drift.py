@@ -12,8 +12,8 @@ version_added: 0.1.0
 author:
   - The labfleet.conda contributors (@labfleet)
 description:
-  - Takes the registered results of M(labfleet.conda.conda_info) with C(containers) and C(drift) of all hosts of the play,
-    and prints one table with a row per container.
+  - Takes the registered results of M(labfleet.conda.conda_info) with C(containers) and C(drift) of all hosts of the
+    play, and prints one table with a row per container.
   - Where O(dest) says so, it writes C(drift.txt), the table, C(drift.json), the whole as one document, and for each
     container that was changed a directory with the files that P(labfleet.conda.container_export#filter) makes.
   - A container whose names, versions or paths have not the form of such is not exported, and its row says why.

@@ -20,18 +20,19 @@ from ansible_collections.labfleet.conda.plugins.plugin_utils._container_export i
 
 DRIFT = Wanted("all", drift=True)
 CONDA = "/opt/conda/bin/conda"
+WHEELS = "/srv/channels/wheels"
 # All by the conda and pip of the image, from the channels in it.
 CHANGES = f"""\
 {CONDA} install --yes --quiet --prefix /opt/conda pytz conda=4.3.13
 {CONDA} install --yes --quiet --prefix /opt/conda/envs/work click=6.7
 {CONDA} remove --yes --quiet --force --prefix /opt/conda/envs/work wheel
 {CONDA} create --yes --quiet --prefix /opt/conda/envs/new python=3.6 markupsafe
-/opt/conda/envs/work/bin/python -m pip install --no-index --no-deps /srv/channels/wheels/toml-0.10.2-py2.py3-none-any.whl
+/opt/conda/envs/work/bin/python -m pip install --no-index --no-deps {WHEELS}/toml-0.10.2-py2.py3-none-any.whl
 echo 'click 6.*' > /opt/conda/envs/work/conda-meta/pinned
 printf 'channels:\\n  - file:///srv/channels/conda-forge\\nauto_update_conda: false\\n' > /root/.condarc
 """
 PREFIXES = ("/opt/conda", "/opt/conda/envs/work", "/opt/conda/envs/new")
-Listed = t.Dict[str, t.Tuple[str, str]]
+Listed = dict[str, tuple[str, str]]
 
 
 def listed(which: t.Any, name: str, prefix: str) -> Listed:
@@ -57,9 +58,9 @@ def told(environment: dict[str, t.Any]) -> dict[str, tuple[t.Any, t.Any]]:
 
 @pytest.mark.parametrize("which", [docker, podman], ids=["docker", "podman"])
 def test_what_a_user_changes_is_what_conda_lists_and_an_image_can_be_made_of_it(
-    engines: Engines,
+    engines: Engines,  # noqa: F811
     which: t.Any,
-    tmp_path: Path,  # noqa: F811
+    tmp_path: Path,
 ) -> None:
     image = with_channels(which, engines)
     plain, name = engines.run(which, "plain", image=image), engines.run(which, "changed", image=image)
@@ -136,7 +137,7 @@ def build(which: t.Any, engines: Engines, item: dict[str, t.Any], folder: Path) 
 def test_removed_environments_and_what_is_mounted(engines: Engines, which: t.Any) -> None:  # noqa: F811
     name = engines.run(which, "removed", "--volume", f"{engines.mark}:/data")
     try:
-        script = "rm -r /opt/conda/envs/work && mkdir -p /data/conda && cp -r /opt/conda/conda-meta /opt/conda/bin /data/conda"
+        script = "cd /opt/conda && rm -r envs/work && mkdir -p /data/conda && cp -r conda-meta bin /data/conda"
         which.run("exec", name, "sh", "-c", script)
         for stop in (False, True):
             if stop:
