@@ -27,6 +27,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._errors imp
 from ansible_collections.labfleet.conda.plugins.module_utils._system._layers import LayeredRoot
 from ansible_collections.labfleet.conda.plugins.module_utils._system._numbers import Numbers, subordinate_numbers
 from ansible_collections.labfleet.conda.plugins.module_utils._system._processes import (
+    ProcessTable,
     own_uid,
     own_variables,
     owner_of,
@@ -51,6 +52,7 @@ def look_into(look: Look, wanted: Wanted, seconds: float, see: See) -> _Map:
     """What _wanted.look_inside() returns, but for C(looked_into)."""
     until = time.monotonic() + seconds
     answers = _ask(look, wanted)
+    look.survey.root.process_table = ProcessTable()
     drift = _drift(answers, look, see) if wanted.drift else None
     left = len(answers.containers) * (2 if drift else 1) + len(answers.images)
     found: _Map = {"containers": [], "images": []}
@@ -213,6 +215,7 @@ def _way_to_process(container: Container, host: Root) -> Way:
         if sees_our_files(container.pid) or not _is_theirs(container, host):
             opened.close()
             raise Unreadable(where, "its process has ended")
+        opened.process_table = host.process_table
         return opened
 
     return Way(root_of(container.pid), open_root)
