@@ -47,5 +47,6 @@ class ActionModule(HostAction):
             self._task.args = {**given, **{name: value for name, value in options.items() if value is not None}}
         result.get("invocation", {}).get("module_args", {}).pop("prepared", None)
         if isinstance(result.get("findings"), list):
-            finish(result, preparation, minimum_severity=given.get("minimum_severity", "info"), now=now)
+            least, whole = given.get("minimum_severity", "info"), not given.get("families")
+            finish(result, preparation, minimum_severity=least, now=now, whole=whole)
         return result

@@ -722,8 +722,7 @@ containers:
         image:
           description:
             - Its image, with its names, its names with the digest of the manifest, and when it was made. C(there) is
-              false where the engine has no image of that number any more, and V(null) where it does not tell the
-              number.
+              false where the engine has no image of that number any more, and V(null) where it does not tell.
           type: dict
           sample:
             id: ab02e399d455612efc869241d5e393dfa3a07810610e7a77000c4daca6aeb7b4

@@ -279,6 +279,9 @@ def test_the_containers_of_another_user(engines: Engines) -> None:
         assert [(found["version"], found["owner"]) for found in item["installations"]] == [("4.3.16", "root")], (
             done.stderr
         )
+        drift = item["drift"]
+        assert (drift["status"], drift["changed"], drift["complete"]) == ("compared", False, True), drift
+        assert drift["image"]["there"] and drift["image"]["names"] == ["localhost/tiny:1"]
     images = [item for item in result["images"] if item["engine_user"] == "labuser"]
     assert [(item["names"], len(item["environments"])) for item in images] == [(["localhost/tiny:1"], 1)]
 

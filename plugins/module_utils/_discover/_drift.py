@@ -16,6 +16,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environmen
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._pip import normalize
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._records import Record, RecordName, channel_name
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._yaml_write import plain
+from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import clean
 
 ADDED, CHANGED, REMOVED = "added", "changed", "removed"
 TOOLS = ("conda", "mamba", "micromamba", "conda-libmamba-solver", "libmambapy")
@@ -51,11 +52,30 @@ def settings_drift(path: str, before: t.Optional[CondarcFile], after: t.Optional
     :param before: None where the image has no such file.
     """
     changes = _each(_settings(before), _settings(after), lambda one, other: one != other, lambda value: value)
+    for item in changes:  # here a secret does not stand under its name, by which it is known as one
+        for side in ("before", "after"):
+            item[side] = clean({item["name"]: item[side]}).popitem()[1]
     complete = all(item is None or item.readable for item in (before, after))
     if before and after and not changes and complete:
         return None
     change = _change(before, after) if changes or not (before and after) else "unknown"
     return {"path": path, "change": change, "settings": changes, "complete": complete}
+
+
+def cut_short(environments: t.Sequence[_Map], most: int) -> t.List[str]:
+    """Leave out what is more than so many changes of packages; whoever works in a container can make any number.
+
+    :returns: the prefixes where something was left out.
+    """
+    cut = []
+    for environment in environments:
+        for key in ("packages", "pip_packages"):
+            if len(environment[key]) > most:
+                del environment[key][most:]
+                environment["complete"] = False
+                cut.append(environment["prefix"])
+            most -= len(environment[key])
+    return list(dict.fromkeys(cut))
 
 
 def tools_drift(environments: t.Iterable[_Map]) -> t.List[_Map]:
@@ -148,4 +168,4 @@ def _is_complete(environment: t.Optional[Environment]) -> bool:
     return environment.records is not None and len(environment.details or ()) == len(environment.records)
 
 
-__all__ = ("environment_drift", "settings_drift", "tools_drift")
+__all__ = ("cut_short", "environment_drift", "settings_drift", "tools_drift")

@@ -17,6 +17,7 @@ import time
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._drift import (
+    cut_short,
     environment_drift,
     settings_drift,
     tools_drift,
@@ -36,6 +37,8 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._report imp
 from ansible_collections.labfleet.conda.plugins.module_utils._system._root import Root
 
 _Map = t.Dict[str, t.Any]
+# More than fifty large environments that were made anew.
+MAX_CHANGES = 20000
 _TIME = "the time for it passed while it was compared with its image"
 
 
@@ -52,10 +55,12 @@ class Drifts:
     """Compares containers with their images; each image is looked at once.
 
     :param images: the images that the engines still have.
+    :param untold: each engine, and its user, that did not tell which it still has.
     :param see: looks at a root, see _wanted.
     """
 
-    def __init__(self, images: t.Iterable[Image], see: See) -> None:
+    def __init__(self, images: t.Iterable[Image], untold: t.Collection[t.Tuple[str, str]], see: See) -> None:
+        self._untold = untold
         self._images = {(image.engine, image.engine_user, image.id): image for image in images}
         self._see = see
         self._befores: t.Dict[t.Any, _Before] = {}
@@ -116,6 +121,8 @@ class Drifts:
             found = environment_drift(known.environments[prefix], self._environment(after, prefix, report))
             if found is not None:
                 environments.append({"prefix": prefix, **_keeper(prefix, seen, known.result), **found})
+        for prefix in cut_short(environments, MAX_CHANGES):
+            report.add(prefix, "more is different than %d packages of a container, and not told" % MAX_CHANGES)
         settings = []
         for path in sorted(_files(seen) | _files(known.result)):
             if mounted.has(path):
@@ -153,10 +160,11 @@ class Drifts:
 
     def _image(self, container: Container) -> _Map:
         image = self._images.get((container.engine, container.engine_user, container.image_id))
+        is_told = container.image_id and (container.engine, container.engine_user) not in self._untold
         return {
             "id": container.image_id or None,
             "name": container.image,
-            "there": image is not None if container.image_id else None,
+            "there": True if image else False if is_told else None,
             "names": list(image.names) if image else [],
             "digests": list(image.digests) if image else [],
             "created": image.created if image else None,

@@ -64,11 +64,16 @@ MAX_CONTAINERS = 5000
 
 
 class Answers(t.NamedTuple):
-    """What the engines of a host have; of_containers are the images that containers were made of, for their drift."""
+    """What the engines of a host have.
+
+    :param of_containers: the images that containers were made of, where their drift is wanted.
+    :param untold: each engine, and its user, that did not tell which of these it still has.
+    """
 
     containers: t.List[Container]
     images: t.List[Image]
     of_containers: t.List[Image]
+    untold: t.Set[t.Tuple[str, str]]
 
 
 class NoAnswer(Exception):
@@ -100,6 +105,7 @@ def ask_engines(root: Root, runner: Runner, report: Report, asker: Asker, wanted
     containers: t.Dict[str, Container] = {}
     images: t.List[Image] = []
     of_containers: t.List[Image] = []
+    untold: t.Set[t.Tuple[str, str]] = set()
     for engine in asker.engines:
         program = find_program(root, _PROGRAMS[engine], report)
         if program is None:
@@ -110,13 +116,16 @@ def ask_engines(root: Root, runner: Runner, report: Report, asker: Asker, wanted
                 # What two engines tell of (containerd, and Kubernetes' interface to it) counts once, as the later does.
                 found = list(_CONTAINERS[engine](ask, wanted))
                 containers.update((container.id, container) for container in found)
-                if wanted.drift and engine in _IMAGES:
-                    of_containers.extend(_images_of(ask, found))
+                if wanted.drift:
+                    untold.add((engine, asker.user))
+                    if engine in _IMAGES:
+                        of_containers.extend(_images_of(ask, found))
+                        untold.discard((engine, asker.user))
             if wanted.images and engine in _IMAGES:
                 images.extend(_IMAGES[engine](ask))
         except (NoAnswer, Strange, NotStarted) as error:
             report.add("container engine " + engine, "%s (%s)" % (error, program))
-    return Answers(list(containers.values()), images, of_containers)
+    return Answers(list(containers.values()), images, of_containers, untold)
 
 
 def find_program(root: Root, name: str, report: Report) -> t.Optional[str]:
@@ -219,10 +228,7 @@ def _images(ask: _Ask) -> t.Iterator[Image]:
 def _images_of(ask: _Ask, containers: t.Iterable[Container]) -> t.Iterator[Image]:
     """The images of some containers, as far as the engine still has them."""
     names = list(dict.fromkeys(container.image_id for container in containers if container.image_id))
-    try:
-        answers = list(_inspect(ask, ("image", "inspect"), names))
-    except NoAnswer:  # Podman prints nothing where it has none of them
-        return
+    answers = _inspect(ask, ("image", "inspect"), names)
     yield from ask.read_each(answers, functools.partial(parse_image, ask.engine, ask.user))
 
 

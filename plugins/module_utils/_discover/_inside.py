@@ -77,7 +77,7 @@ def _drift(answers: Answers, look: Look, see: See) -> t.Callable[[Container, _Ma
     """What tells the drift of a container that was looked into."""
     from ansible_collections.labfleet.conda.plugins.module_utils._discover._drift_look import Drifts
 
-    drifts, host = Drifts(answers.of_containers, see), look.survey.root
+    drifts, host = Drifts(answers.of_containers, answers.untold, see), look.survey.root
 
     def of(container: Container, seen: _Map, seconds: float) -> _Map:
         if len(container.layers) < 2:
@@ -153,6 +153,7 @@ def _ask_as(root: Root, home: Home, wanted: Wanted) -> _Map:
         "containers": [container._asdict() for container in answers.containers],
         "images": [image._asdict() for image in answers.images],
         "of_containers": [image._asdict() for image in answers.of_containers],
+        "is_told": not answers.untold,
         "entries": report.entries,
     }
 
@@ -169,6 +170,8 @@ def _take(plain: t.Any, home: Home, answers: Answers, report: Report) -> None:
                     engine="podman", engine_user=str(home.user), layers=tuple(container.layers), mounts={}
                 )
             )
+        if not plain["is_told"]:
+            answers.untold.add(("podman", str(home.user)))
         for kind in ("images", "of_containers"):
             for item in plain[kind]:
                 image = Image(**item)

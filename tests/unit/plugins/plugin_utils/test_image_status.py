@@ -9,7 +9,9 @@ from __future__ import annotations
 import datetime
 
 import pytest
+from ansible.errors import AnsibleFilterError
 
+from ansible_collections.labfleet.conda.plugins.filter.image_status import image_status as image_status_filter
 from ansible_collections.labfleet.conda.plugins.plugin_utils._digest import digest_lines
 from ansible_collections.labfleet.conda.plugins.plugin_utils._image_status import (
     age_in_days,
@@ -19,6 +21,7 @@ from ansible_collections.labfleet.conda.plugins.plugin_utils._image_status impor
     status_counts,
 )
 from ansible_collections.labfleet.conda.plugins.plugin_utils._policy import merge_layers
+from ansible_collections.labfleet.conda.plugins.plugin_utils._prepare import finish, prepare
 from ansible_collections.labfleet.conda.plugins.plugin_utils._report_markdown import chunks
 from tests.unit.plugins.plugin_utils.test_contents import document, host, image
 
@@ -84,6 +87,30 @@ def test_a_time_that_can_be_none_is_unknown(created):
 def test_times_as_engines_write_them():
     for text in ("2026-11-25T11:00:00Z", "2026-11-25T11:00:00.5+00:00", "2026-11-25 11:00:00.123 +0000 UTC"):
         assert age_in_days(text, NOW) == 1
+
+
+@pytest.mark.parametrize(("options", "word"), [({}, "current"), ({"whole": False}, "unknown")])
+def test_an_audit_gives_each_image_its_status_by_the_policy_of_its_host(options, word):
+    policy = {"base": {"images": {"current_days": 5, "blocked_on": "high"}}}
+    made = prepare({"policy": policy}, host="gpu01", groups=())
+    result = host(images=[built(5, coverage={}), built(6, coverage={}), built(1, [bad("high")], coverage={})])
+    finish(result, made, minimum_severity="high", now=NOW, **options)
+    found = [item["health"]["status"] for item in result["images"]]
+    assert found == ([word, "supported", "blocked"] if word == "current" else [word, word, "blocked"])
+    finish(result, made, minimum_severity="critical", now=NOW)
+    assert result["images"][0]["health"]["status"] == "unknown"
+    assert "health" not in str(result["findings"])
+
+
+def test_the_filter_judges_by_the_layers_that_it_is_given():
+    item = built(100)
+    assert image_status_filter(item, now=NOW)["status"] == "supported"
+    assert image_status_filter(item, {"base": {"images": {"current_days": 100}}}, now=NOW)["status"] == "current"
+    unjudged = {key: value for key, value in item.items() if key != "findings"}
+    assert image_status_filter(unjudged, now=NOW)["status"] == "unknown"
+    for wrong in ((None,), (item, {"base": {"images": {"current_days": 0}}})):
+        with pytest.raises(AnsibleFilterError):
+            image_status_filter(*wrong, now=NOW)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import json
 import pytest
 
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._drift import (
+    cut_short,
     environment_drift,
     settings_drift,
     tools_drift,
@@ -125,6 +126,26 @@ def test_settings_are_compared_by_their_values():
     }
     assert settings_drift("/root/.condarc", before, before) is None
     assert settings_drift("/root/.condarc", None, condarc(""))["change"] == "added"
+
+
+def test_secrets_in_settings_are_masked_although_their_names_stand_apart():
+    before, after = condarc("my_token: abc-def\n"), condarc("my_token: ghi-jkl\nproxy: https://u:pass-word@h/\n")
+    found = settings_drift("/root/.condarc", before, after)
+    assert [item["change"] for item in found["settings"]] == ["changed", "added"]
+    assert not any(secret in json.dumps(found) for secret in ("abc-def", "ghi-jkl", "pass-word"))
+
+
+def test_more_changes_than_can_be_told_are_cut_short_and_not_complete():
+    def changes(number):
+        return [{"name": str(place)} for place in range(number)]
+
+    environments = [
+        {"prefix": prefix, "packages": changes(number), "pip_packages": changes(number), "complete": True}
+        for prefix, number in (("/a", 2), ("/b", 3), ("/c", 1))
+    ]
+    assert cut_short(environments, 8) == ["/b", "/c"]
+    assert [len(item["packages"]) + len(item["pip_packages"]) for item in environments] == [4, 4, 0]
+    assert [item["complete"] for item in environments] == [True, False, False]
 
 
 def test_a_file_of_settings_that_cannot_be_read_is_unknown():
