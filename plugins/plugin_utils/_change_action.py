@@ -14,7 +14,6 @@ import typing as t
 from ansible.errors import AnsibleActionFail
 
 from ansible_collections.labfleet.conda.plugins.plugin_utils._address_action import AddressAction
-from ansible_collections.labfleet.conda.plugins.plugin_utils._policy import PolicyError, merge_layers
 
 IN_PLACE = "in_place"
 _LAYERS = ("base", "platform", "user")
@@ -46,10 +45,7 @@ class ChangeAction(AddressAction):
             for layer in _LAYERS
             if task_vars.get("conda_policy_" + layer)
         }
-        try:
-            told = told_of_container(task_vars, str(self._connection.transport), layers)
-        except PolicyError as error:
-            raise AnsibleActionFail("The policy of the host cannot be used: %s" % error) from None
+        told = told_of_container(task_vars, str(self._connection.transport), layers)
         if not told:
             return super().run(tmp, task_vars)
         self._task.args = {**given, "container": told}
@@ -68,7 +64,7 @@ def told_of_container(task_vars: _Map, connection: str, layers: _Map) -> dict[st
     :param connection: the name of its connection plugin.
     :param layers: the layers of the policy of the host.
     :returns: nothing where there is nothing to tell.
-    :raises PolicyError: the policy cannot be used.
+    :raises AnsibleActionFail: the policy cannot be used.
     """
     told: dict[str, t.Any] = {}
     if connection == _OURS:
@@ -87,7 +83,12 @@ def _change(layers: _Map) -> str:
     # Most policies say nothing of it, and are not to be checked for each task.
     if not any(isinstance(layer, t.Mapping) and "containers" in layer for layer in layers.values()):
         return IN_PLACE
-    return str(merge_layers(layers)["values"]["containers"]["change"])
+    from ansible_collections.labfleet.conda.plugins.plugin_utils._policy import PolicyError, merge_layers
+
+    try:
+        return str(merge_layers(layers)["values"]["containers"]["change"])
+    except PolicyError as error:
+        raise AnsibleActionFail("The policy of the host cannot be used: %s" % error) from None
 
 
 __all__ = ("ChangeAction", "told_of_container")

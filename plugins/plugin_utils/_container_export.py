@@ -204,6 +204,7 @@ class _Environment:
             yield _run(program, "remove", "--force", *where, *self.removed)
         python = self.prefix + "/bin/python"
         if self.pip:
+            yield "# From the index that pip asks when this is built; what was made in the container must be there too."
             yield _run(python, "-m", "pip", "install", "--no-deps", *self.pip)
         if self.pip_removed:
             yield _run(python, "-m", "pip", "uninstall", "--yes", *self.pip_removed)

@@ -7,9 +7,9 @@
 from __future__ import annotations
 
 import pytest
+from ansible.errors import AnsibleActionFail
 
 from ansible_collections.labfleet.conda.plugins.plugin_utils._change_action import told_of_container
-from ansible_collections.labfleet.conda.plugins.plugin_utils._policy import PolicyError
 
 OURS = {
     "labfleet_container": "training",
@@ -51,5 +51,5 @@ def test_a_higher_layer_decides_unless_a_lower_one_has_locked_it():
 
 
 def test_a_policy_that_is_not_understood_is_refused():
-    with pytest.raises(PolicyError, match="containers.change"):
+    with pytest.raises(AnsibleActionFail, match="containers.change"):
         told_of_container({}, "ssh", {"base": {"containers": {"change": "never"}}})
