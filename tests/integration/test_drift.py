@@ -126,7 +126,8 @@ def build(which: t.Any, engines: Engines, item: dict[str, t.Any], folder: Path) 
         )
     )
     tag = f"localhost/{engines.mark}:promoted"
-    which.run("build", "--network", "none", "--tag", tag, "--file", str(folder / "Containerfile"), str(folder))
+    options = ["--force-rm", "--network", "none", "--tag", tag, "--file", str(folder / "Containerfile")]
+    which.run("build", *options, str(folder))
     name = f"{engines.mark}-promoted"
     engines.made.append((which, name))
     engines.images.append((which, tag))
