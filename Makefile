@@ -72,8 +72,8 @@ demo: venv collections
 	@echo "    -m labfleet.conda.conda_info -a 'root={{ conda_root }} gather=records'"
 
 soak: venv-gates packages
-	@LABFLEET_KILLS=$${LABFLEET_KILLS:-200} $(PYTHON) -m pytest -s tests/integration/test_update_kill.py \
-		tests/integration/test_update_faults.py
+	@LABFLEET_SHELLS=all LABFLEET_KILLS=$${LABFLEET_KILLS:-200} $(PYTHON) -m pytest -s tests/integration/test_update_kill.py \
+		tests/integration/test_update_faults.py tests/integration/test_entrypoint.py
 
 bench: venv packages collections
 	@$(PYTHON) tests/benchmark/bench.py

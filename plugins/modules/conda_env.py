@@ -445,6 +445,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._options im
     CHANGE_OPTIONS,
     RECORD_OPTIONS,
     UNFORESEEN,
+    answered,
     stopped,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import ScanError
@@ -503,7 +504,7 @@ def main() -> None:
     try:
         result = env(module.params, check=module.check_mode, note=module.log)
     except ChangeError as error:
-        module.fail_json(msg=clean(str(error)), **clean(error.result))
+        module.fail_json(msg=clean(str(error)), **answered(error.result, module.warn))
     except ScanError as error:
         module.fail_json(msg=clean(str(error)))
     except UNFORESEEN as error:
@@ -511,7 +512,7 @@ def main() -> None:
         module.fail_json(msg=stopped("The work on %s" % where, error))
     if "dest" in result:
         put_down(module, result)
-    module.exit_json(**clean(result))
+    module.exit_json(**answered(result, module.warn))
 
 
 def put_down(module: AnsibleModule, result: dict) -> None:

@@ -504,6 +504,16 @@ environments:
           description: Which sign it is.
           type: str
           sample: /home/alice/.conda/envs/train/bin/python3.12 was read
+        known:
+          description:
+            - Whether a later use would have left a sign. V(false) where no program tells when it was read, since the
+              file system keeps no access times, or other environments share its file.
+          type: bool
+          sample: true
+        running:
+          description: Whether a process runs from it now, of those that can be seen.
+          type: bool
+          sample: false
 configurations:
   description:
     - The settings in force for each installation, once for all users without files of their own

@@ -84,8 +84,8 @@ options:
     type: str
   outcome:
     description:
-      - Export only records with one of these outcomes. V(recorded) is that of anchors and other records about the
-        ledger itself.
+      - Export only records with one of these outcomes. V(recorded) is that of anchors, of other records about the
+        ledger itself, and of starts of containers.
     type: list
     elements: str
     choices: [committed, rolled_back, failed, recovered, refused, recorded]

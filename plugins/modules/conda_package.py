@@ -424,6 +424,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._options im
     CHANGE_OPTIONS,
     RECORD_OPTIONS,
     UNFORESEEN,
+    answered,
     stopped,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._package_task import ChangeError, package
@@ -469,11 +470,11 @@ def main() -> None:
     try:
         result = package(module.params, check=module.check_mode, note=module.log)
     except ChangeError as error:
-        module.fail_json(msg=clean(str(error)), **clean(error.result))
+        module.fail_json(msg=clean(str(error)), **answered(error.result, module.warn))
     except UNFORESEEN as error:
         where = module.params["environment"] or module.params["prefix"] or "the environments"
         module.fail_json(msg=stopped("The change of packages in %s" % where, error))
-    module.exit_json(**clean(result))
+    module.exit_json(**answered(result, module.warn))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(CHECKOUT / "tests"), str(CHECKOUT / "build" / "collections")]
 
-from benchmark import audits, config, containers, desired, rollback, updates  # noqa: E402
+from benchmark import audits, config, containers, desired, entrypoint, rollback, updates  # noqa: E402
 from benchmark.shapes import Shape, build, real_conda_commands, real_conda_environment  # noqa: E402
 from gates import toolbox  # noqa: E402
 from lab import LabUnavailable, hosts  # noqa: E402
@@ -202,13 +202,19 @@ def packaged_files(shape: Shape) -> list[str]:
 
 
 def reports() -> t.Iterator[Row]:
-    """The report of 1,000 hosts with 30 environments each: document, digest, JSON, HTML and Markdown."""
+    """The report of 1,000 hosts with 30 environments each: document, digest, JSON, HTML and Markdown.
+
+    The first one, and the one of the next run, which is compared with it.
+    """
     folder = toolbox.cache() / "bench" / "report"
     folder.mkdir(parents=True, exist_ok=True)
-    answer = audits.measured(audits.REPORT, "1000", "30", "5", str(folder), "json,html,markdown")
-    texts = ("report of 1,000 hosts x 30 environments", f"{answer['wall']:.1f} s", "")
-    reached = answer["wall"] < 10 and answer["megabytes"] < 500
-    yield Row(*texts, f"{answer['megabytes']:.0f} MB", "< 10 s, 500 MB", reached)
+    previous = folder / "audit.json"
+    previous.unlink(missing_ok=True)
+    for what, compared in (("the first", ""), ("the next", str(previous))):
+        answer = audits.measured(audits.REPORT, "1000", "30", "5", str(folder), "json,html,markdown", compared)
+        texts = (f"report of 1,000 hosts x 30 environments, {what}", f"{answer['wall']:.1f} s", "")
+        reached = answer["wall"] < 10 and answer["megabytes"] < 500
+        yield Row(*texts, f"CPU {answer['cpu']:.1f} s, {answer['megabytes']:.0f} MB", "< 10 s, 500 MB", reached)
 
 
 def snapshots() -> t.Iterator[Row]:
@@ -293,6 +299,15 @@ def in_containers() -> t.Iterator[Row]:
     yield Row(f"{containers.TASKS} tasks in a local container", *texts, "<= 1.2 x", ours <= 1.2 * theirs)
 
 
+def entrypoints() -> t.Iterator[Row]:
+    """What the entrypoint adds to the start of a container with a healthy conda, under each shell."""
+    for item in entrypoint.measured():
+        added = item.median - item.bare
+        texts = (f"entrypoint under {item.shell}, added to a start", f"{added * 1000:.0f} ms")
+        theirs = (f"conda --version {item.conda * 1000:.0f} ms", f"{item.conda / added:.0f} x faster")
+        yield Row(*texts, *theirs, "< 50 ms, no conda", added < entrypoint.WANTED and not item.programs_started)
+
+
 def settings() -> t.Iterator[Row]:
     """What a desired state costs that is there already: no tool is started to see that."""
     item = config.measured()
@@ -339,6 +354,7 @@ PARTS = {
     "report": reports,
     "snapshot": snapshots,
     "containers": in_containers,
+    "entrypoint": entrypoints,
 }
 
 

@@ -6,11 +6,14 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import typing as t
+from pathlib import Path
 
 import pytest
 
-from . import LabUnavailable, hosts, shapes
+from . import LabUnavailable, entrypoint, hosts, shapes
 
 
 @pytest.fixture(scope="session")
@@ -36,4 +39,32 @@ def shape() -> t.Callable[[str], shapes.Shape]:
     return build
 
 
-__all__ = ("lab_hosts", "shape")
+@pytest.fixture(scope="session", params=entrypoint.SHELLS)
+def sh(request: pytest.FixtureRequest) -> t.Iterator[entrypoint.Shell]:
+    """Each shell that runs the entrypoint script."""
+    yield from found_shell(request.param)
+
+
+@pytest.fixture(scope="session", params=entrypoint.SHELLS if "LABFLEET_SHELLS" in os.environ else ["dash"])
+def sh_with_conda(request: pytest.FixtureRequest) -> t.Iterator[entrypoint.Shell]:
+    """The shell under which a real conda is refreshed: that of Debian, or each one in a soak."""
+    yield from found_shell(request.param)
+
+
+def found_shell(name: str) -> t.Iterator[entrypoint.Shell]:
+    """A shell with the scripts in a place that other users than root can read too."""
+    with tempfile.TemporaryDirectory(prefix="labfleet-shell-") as folder:  # pytest closes its own to other users
+        Path(folder).chmod(0o755)
+        found = entrypoint.shell(name, Path(folder))
+        if found is None:
+            pytest.skip(f"this machine has no {name}: install the Debian package {name}")
+        yield found
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    """A base prefix that looks healthy and cannot start conda."""
+    return entrypoint.small_prefix(tmp_path / "conda")
+
+
+__all__ = ("lab_hosts", "shape", "sh", "sh_with_conda", "small")

@@ -30,6 +30,7 @@ PROGRAMS = {
     "iptables": "iptables",
     "ssh": "openssh-client",
     "gcc": "gcc",
+    "busybox": "busybox",
 }
 HELPERS = {"/usr/lib/podman/netavark": "netavark", "/usr/lib/podman/aardvark-dns": "aardvark-dns"}
 

@@ -128,6 +128,9 @@ class CreateWork(EnvWork):
         plan = self._commands(session, driver)
         return self._create(session, driver, plan, before)
 
+    def settle(self, session: Session) -> t.Callable[[], None]:
+        return lambda: None  # the store lets the kernel write by then
+
     def _commands(self, session: Session, driver: t.Any) -> UpdatePlan:
         """What fills it: one command, without a plan of the tool beforehand."""
         request, options, prefix = self.wanted.request, self.tool_options(session.place, driver.tool), session.prefix
