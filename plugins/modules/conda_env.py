@@ -362,7 +362,9 @@ conflicts:
         numpy cannot be as all want it: pandas =2.2 wants numpy >=1.26; numpy 1.24.* is asked for. Relax or leave out
         pandas=2.2 or numpy 1.24.*.
 held:
-  description: That it is C(frozen) or C(pinned), where this is why it failed.
+  description:
+    - That it is C(frozen) or C(pinned), where this is why it failed; or C(container), where the policy lets nobody
+      change a container in place (C(containers.change)).
   returned: when somebody wants it to stay as it is
   type: str
   sample: frozen

@@ -317,7 +317,9 @@ dependents:
   elements: str
   sample: [jupyterlab, notebook]
 held:
-  description: That it is C(frozen) or C(pinned), where this is why it failed.
+  description:
+    - That it is C(frozen) or C(pinned), where this is why it failed; or C(container), where the policy lets nobody
+      change a container in place (C(containers.change)).
   returned: when somebody wants it to stay as it is
   type: str
   sample: frozen

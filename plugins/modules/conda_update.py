@@ -219,7 +219,9 @@ packages:
       type: dict
       sample: {version: 26.7.1, build: py313h78bf25f_0, channel: conda-forge}
 held:
-  description: That it is C(frozen) or C(pinned), where this is why it failed.
+  description:
+    - That it is C(frozen) or C(pinned), where this is why it failed; or C(container), where the policy lets nobody
+      change a container in place (C(containers.change)).
   returned: when somebody wants it to stay as it is
   type: str
   sample: frozen

@@ -20,6 +20,7 @@ from ansible_collections.labfleet.conda.plugins.plugin_utils._contents import wi
 from ansible_collections.labfleet.conda.plugins.plugin_utils._fleet_view import fleet_view
 from ansible_collections.labfleet.conda.plugins.plugin_utils._gates import SEVERITIES
 from ansible_collections.labfleet.conda.plugins.plugin_utils._host_result import SEEN, host_entry, hosts_summary
+from ansible_collections.labfleet.conda.plugins.plugin_utils._image_status import status_counts
 from ansible_collections.labfleet.conda.plugins.plugin_utils._trend import Asked, compare
 
 SCHEMA = "labfleet.conda/audit/1"
@@ -139,6 +140,7 @@ def _summary(hosts: _Map, found: t.Sequence[_Map]) -> dict[str, t.Any]:
     coverages = [host["coverage"] or {} for host in hosts.values()]
     return {
         **hosts_summary(hosts),
+        "image_statuses": status_counts(hosts),
         "unjudged": sum(len(host["unjudged"]) for host in hosts.values()),
         "findings": severities,
         "waived": sum(bool(finding.get("waiver")) for finding in found),

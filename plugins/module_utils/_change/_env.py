@@ -39,6 +39,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._env_reques
 from ansible_collections.labfleet.conda.plugins.module_utils._change._env_target import Target, find_target, new_target
 from ansible_collections.labfleet.conda.plugins.module_utils._change._env_work import EnvWork
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import ChangeError, Refused
+from ansible_collections.labfleet.conda.plugins.module_utils._change._in_container import refuse_in_container
 from ansible_collections.labfleet.conda.plugins.module_utils._change._options import refuse_options
 from ansible_collections.labfleet.conda.plugins.module_utils._change._packages import (
     NoEnvironment,
@@ -111,6 +112,7 @@ class _Wish:
             return self._result
         place = look_at(self._options["prefix"], target.prefix)
         refuse_unless_ours(place, trusted=self._options["trusted_writers"])
+        refuse_in_container(place.prefix, self._options, self._result)
         if pending and not self._check and self._clear_half_made(place):
             return self._create(target._replace(exists=False))
         if plan.changes_packages and self._wanted.marks.frozen is not False:
@@ -157,6 +159,7 @@ class _Wish:
         if place is None:
             raise Refused("%s cannot be made." % target.prefix)
         refuse_unless_ours(place, trusted=options["trusted_writers"])
+        refuse_in_container(place.prefix, options, self._result)
         change = new_change()
         work = CreateWork(change, options, self._wanted, check=self._check, note=self._note)
         folders = place.configuration.environment_directories if place.configuration else []
@@ -194,6 +197,7 @@ def _absent(target: Target, options: _Options, result: _Map, *, check: bool, not
     refuse_removal(_environment(target.prefix))
     place = look_at(options["prefix"], target.prefix)
     refuse_unless_ours(place, trusted=options["trusted_writers"])
+    refuse_in_container(place.prefix, options, result)
     refuse_frozen(place, options, result)
     deferred = None if check else put_off(place, options, note=note)
     if deferred is not None:

@@ -27,6 +27,7 @@ CHANGE_OPTIONS: t.Dict[str, t.Dict[str, t.Any]] = {
     "keep_snapshots": {"type": "int", "default": 5},
     "keep_days": {"type": "int"},
     "keep_bytes": {"type": "int"},
+    "container": {"type": "dict"},
     "masked": {"type": "list", "elements": "str", "default": [], "no_log": True},
 }
 RECORD_OPTIONS: t.Dict[str, t.Dict[str, t.Any]] = {
