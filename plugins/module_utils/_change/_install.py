@@ -5,7 +5,7 @@
 # Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
 # Do not use this from other collections or standalone plugins/modules!
 
-"""A base where nothing is: an empty prefix is made in one step, filled, verified, and taken away when anything is wrong.
+"""A base where nothing is: an empty prefix is made in one step, filled, verified, and taken away when that fails.
 
 The empty prefix bears a journal, so that whoever comes after a crash knows that it is half made, and begins again.
 """
