@@ -26,8 +26,9 @@ description:
   - It is done in the same transaction as an update. A snapshot is taken first, the result is verified, and when
     anything is wrong the old base is brought back, byte for byte. Killed at any instant, the next run brings it back.
   - Where nothing is at the path, a base is installed. It is made and verified in the same way, and nothing is left of
-    it when anything is wrong, also when the run is killed. It belongs to the owner of the directory above, where the task
-    runs as root, else to the user that the task runs as. Nothing is ever installed over what is there and is no base.
+    it when anything is wrong, also when the run is killed. It belongs to the owner of the directory above, where the
+    task runs as root, else to the user that the task runs as. Nothing is ever installed over what is there and is no
+    base.
   - The work is done by the owner of the prefix; a prefix that others can write to is refused, see O(trusted_writers).
 extends_documentation_fragment:
   - labfleet.conda._attributes
