@@ -71,7 +71,8 @@ class _Planner:
         settings = self._settings(dropin)
         self._problems += settings.problems
         writers = there.get("writers") or {}
-        open_ = bool(writers.get("everybody") or set(writers.get("groups", ())) - set(self._trusted()))
+        is_open = bool(writers.get("everybody") or set(writers.get("groups", ())) - set(self._trusted()))
+        is_open = is_open or bool(there) and bool(int(there["mode"], 8) & self._forbidden())
         return {
             "problems": self._problems,
             "prefix": self._prefix,
@@ -80,7 +81,9 @@ class _Planner:
             "told": self._told(),
             "install": self._there is None and bool(self._wishes.installer),
             "owner": self._policy["permissions"]["base_owner"],
-            "is_open": open_ or bool(there) and bool(int(there["mode"], 8) & self._forbidden()),
+            "is_open": is_open,
+            # conda before 4.4 asks the channels of its settings whatever it is told
+            "can_forecast": not is_open and not (settings.channels and _below(there.get("version"), "4.4")),
             "open_mode": "o-w" if self._trusted() else "go-w",
             "tool": update,
             "solver": solver,

@@ -27,6 +27,7 @@ POLICY = {
     "settings": {"required": {"ssl_verify": True, "always_yes": False}, "final": ["ssl_verify"]},
     "solver": {"wanted": "classic"},
     "base": {"frozen": True},
+    "update": {"override_frozen": True},
 }
 _GONE = f"rm -rf {PREFIX} {FOLDER} /etc/conda /etc/profile.d/labfleet-conda.sh"
 

@@ -204,7 +204,7 @@ def test_a_base_is_brought_to_the_policy_and_ten_drifts_are_mended_by_one_run(si
 
 def test_a_base_is_installed_where_none_is(site, installer):
     site.sh(f"rm -rf {PREFIX}")
-    given = {"base_installer": f"{FOLDER}/installer.sh", "base_mamba": False}
+    given = {"base_installer": f"{FOLDER}/installer.sh", "base_mamba": False, "base_default_channels": [MAIN]}
     refused = site.play("--check", **given)
     assert refused.code == 2 and "base_installer comes without base_installer_sha256" in refused.output
     given["base_installer_sha256"] = installer.sha256

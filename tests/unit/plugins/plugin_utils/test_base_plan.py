@@ -163,6 +163,15 @@ def test_an_old_conda_gets_the_priority_that_it_knows():
     assert got["take_out"] == [{"path": OWN, "settings": {"channel_priority": None}}]
 
 
+def test_what_cannot_be_planned_before_the_settings_hold_is_told():
+    wishes = {"channels": ["conda-forge"], "floor": "none"}
+    settings = {"channels": setting(["other"], OWN)}
+    assert plan(found(settings), wishes=wishes)["can_forecast"]
+    assert not plan(found(settings, version="4.3.16"), wishes=wishes)["can_forecast"]
+    assert plan(found(version="4.3.16"), wishes=wishes)["can_forecast"]
+    assert not plan(found(mode="0777"))["can_forecast"]
+
+
 def test_mamba_is_asked_for_only_where_it_is_wanted():
     assert plan()["mamba"] == {"spec": None, "missing": False}
     wishes = {"mamba": True}
