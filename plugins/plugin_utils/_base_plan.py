@@ -12,7 +12,13 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._spec._version import InvalidVersion, parse_version
-from ansible_collections.labfleet.conda.plugins.plugin_utils._base_settings import Given, Locks, Settings, plan_settings
+from ansible_collections.labfleet.conda.plugins.plugin_utils._base_settings import (
+    SYSTEM,
+    Given,
+    Locks,
+    Settings,
+    plan_settings,
+)
 
 _Map = t.Mapping[str, t.Any]
 _KINDS = ("conda", "mamba")
@@ -37,6 +43,7 @@ class Wishes(t.NamedTuple):
     channel_alias: str = ""
     default_channels: t.Sequence[str] = ()
     licensed: str = "policy"
+    frozen_message: str = ""
 
 
 def base_plan(found: _Map, merged: _Map, locks: t.Iterable[str], wishes: Wishes, dropin: str) -> dict[str, t.Any]:
@@ -90,6 +97,7 @@ class _Planner:
             "mamba": mamba,
             "frozen": self._policy["base"]["frozen"],
             "is_frozen": there.get("frozen") is not None,
+            "mark_due": self._is_mark_due(),
             "override_frozen": self._may_lift(),
             "trusted_writers": list(self._trusted()),
             "keep_snapshots": self._policy["update"]["keep_snapshots"],
@@ -175,7 +183,7 @@ class _Planner:
         """The solver that the policy wants: its package, and whether that is missing."""
         wanted, there = self._policy["solver"]["wanted"], self._there or {}
         if wanted is None or there.get("kind", "conda") != "conda":
-            return {"name": None, "package": None, "missing": False, "final": False}
+            return {"name": None, "package": None, "missing": False, "final": False, "is_set": True}
         package, since = _SOLVERS.get(wanted, (None, None))
         then = self._version_then()
         if since and then is not None and _below(then, since):
@@ -186,7 +194,9 @@ class _Planner:
             self._problem(text % (wanted, self._prefix, then, since))
         final = self._locks.cover("solver.wanted") or "solver" in self._policy["settings"]["final"]
         missing = bool(package) and package not in (there.get("versions") or {})
-        return {"name": wanted, "package": package, "missing": missing, "final": final}
+        setting = self._configuration["settings"].get("solver") or {}
+        is_set = setting.get("value") == wanted and (not final or _is_locked(setting))
+        return {"name": wanted, "package": package, "missing": missing, "final": final, "is_set": is_set}
 
     def _mamba(self) -> dict[str, t.Any]:
         minimum = self._policy["versions"]["minimum"].get("mamba")
@@ -211,6 +221,13 @@ class _Planner:
             )
             self._problem(text % (self._prefix, ", ".join(what)))
 
+    def _is_mark_due(self) -> bool:
+        """Whether the frozen mark is to be another."""
+        wanted, mark = self._policy["base"]["frozen"], (self._there or {}).get("frozen")
+        text = self._wishes.frozen_message
+        is_other = wanted and mark is not None and bool(text) and mark.get("message") != text
+        return wanted is not None and (wanted is not (mark is not None) or bool(is_other))
+
     def _settings(self, dropin: str) -> Settings:
         wishes = self._wishes
         licensed = wishes.licensed
@@ -230,6 +247,10 @@ class _Planner:
 
     def _problem(self, text: str) -> None:
         self._problems.append(text)
+
+
+def _is_locked(setting: _Map) -> bool:
+    return bool(setting["final"]) and str(setting["source"]).startswith(SYSTEM)
 
 
 def _below(version: str | None, bound: str | None) -> bool:

@@ -15,7 +15,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._spec._channel_plac
 
 _Map = t.Mapping[str, t.Any]
 _YES, _NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
-_SYSTEM = "/etc/conda/"
+SYSTEM = "/etc/conda/"
 # conda before 4.6 knows no strict priority: true is its flexible.
 _OLD_PRIORITIES = {"strict": True, "flexible": True, "disabled": False}
 
@@ -193,7 +193,7 @@ class _Settings:
                 found.append(name)
         for name in listed:
             there = self._there.get(name) or {}
-            by_system = there.get("final") and str(there.get("source")).startswith(_SYSTEM)
+            by_system = there.get("final") and str(there.get("source")).startswith(SYSTEM)
             held = name == "solver" and self._policy["solver"]["wanted"] is not None
             if name not in self._values and not held and not (by_system and there["source"] != self._dropin):
                 text = "settings.final of the policy names %s, and nothing gives it a value: add settings.required.%s."
@@ -246,4 +246,4 @@ def _alike(actual: t.Any, wanted: t.Any) -> bool:
     return str(actual) == str(wanted)
 
 
-__all__ = ("Given", "Locks", "Settings", "plan_settings")
+__all__ = ("SYSTEM", "Given", "Locks", "Settings", "plan_settings")

@@ -105,7 +105,10 @@ def test_what_another_file_rules_otherwise_is_taken_out_of_all_of_them():
     got = plan(found(settings), settings={"required": required, "final": []}, solver={"wanted": "libmamba"})
     assert got["take_out"] == [{"path": OWN, "settings": {"ssl_verify": None, "solver": None}}]
     assert got["settings"]["ssl_verify"] is True and "always_yes" not in got["settings"]
-    assert got["solver"] == {"name": "libmamba", "package": "conda-libmamba-solver", "missing": True, "final": False}
+    package = "conda-libmamba-solver"
+    assert got["solver"] == {
+        "name": "libmamba", "package": package, "missing": True, "final": False, "is_set": False
+    }  # fmt: skip
 
 
 def test_an_entry_of_a_map_is_compared_alone():
@@ -170,6 +173,43 @@ def test_what_cannot_be_planned_before_the_settings_hold_is_told():
     assert not plan(found(settings, version="4.3.16"), wishes=wishes)["can_forecast"]
     assert plan(found(version="4.3.16"), wishes=wishes)["can_forecast"]
     assert not plan(found(mode="0777"))["can_forecast"]
+
+
+@pytest.mark.parametrize(
+    ("there", "layer", "due"),
+    [
+        (None, {}, False),
+        (None, {"base": {"frozen": True}}, True),
+        (None, {"base": {"frozen": False}}, False),
+        ({"message": None}, {"base": {"frozen": True}}, False),
+        ({"message": None}, {"base": {"frozen": False}}, True),
+        ({"message": None}, {}, False),
+    ],
+)
+def test_the_frozen_mark(there, layer, due):
+    assert plan(found(frozen=there), **layer)["mark_due"] is due
+
+
+def test_a_frozen_base_with_another_message_gets_the_one_that_is_asked_for():
+    for message, due in (("ask alice", True), ("ask bob", False)):
+        got = plan(found(frozen={"message": message}), base={"frozen": True}, wishes={"frozen_message": "ask bob"})
+        assert got["mark_due"] is due
+
+
+@pytest.mark.parametrize(
+    ("there", "final", "is_set"),
+    [
+        (None, False, False),  # a default counts for nothing: the update of this run can change it
+        (setting("libmamba", OWN), False, True),
+        (setting("libmamba", OWN), True, False),
+        (setting("libmamba", DROPIN, final=True), True, True),
+        (setting("classic", DROPIN, final=True), True, False),
+    ],
+)
+def test_the_solver_is_set_where_a_setting_says_so(there, final, is_set):
+    host = found({} if there is None else {"solver": there})
+    got = plan(host, locked=["solver"] if final else [], solver={"wanted": "libmamba"})
+    assert got["solver"]["is_set"] is is_set
 
 
 def test_mamba_is_asked_for_only_where_it_is_wanted():
