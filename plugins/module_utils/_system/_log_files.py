@@ -69,13 +69,15 @@ class LogDirectory:
         os.close(self._descriptor)
 
     @classmethod
-    def to_write(cls, path: str) -> LogDirectory:
+    def to_write(cls, path: str, *, shared: bool = False) -> LogDirectory:
         """Open a directory that only this process's user and root can change, and so the way to it; make it if need be.
 
+        :param shared: a group of the system may write to it too, as to C(/var/log) of Ubuntu: a file that it puts
+            there is refused, and one that it takes away is missed.
         :raises Refused: others can exchange or write to it, it is a link, or it cannot be made.
         """
         for _unused in range(MAX_LINKS):
-            found = _walk(path)
+            found = _walk(path, shared)
             if isinstance(found, int):
                 return cls(path, found)
             path = found
@@ -294,7 +296,7 @@ def _kind(status: os.stat_result) -> str:
     return kinds.get(stat.S_IFMT(status.st_mode), "a device or a socket")
 
 
-def _walk(path: str) -> t.Union[int, str]:
+def _walk(path: str, shared: bool) -> t.Union[int, str]:
     """Open a directory name by name; where a link is on the way, the path that it amounts to.
 
     No name on the way can be exchanged by others, so a link is one that root or this process's user has set.
@@ -316,7 +318,7 @@ def _walk(path: str) -> t.Union[int, str]:
             os.close(here)
             here = below
             status = os.fstat(here)
-            if others_can_write(status) and (last or not _is_usual_above(status)):
+            if others_can_write(status) and ((last and not shared) or not _is_usual_above(status)):
                 raise Refused(full, _WRITABLE % (user_name(status.st_uid), stat.S_IMODE(status.st_mode)))
         return os.dup(here)
     finally:

@@ -1,0 +1,13 @@
+# Copyright (c) 2026, The labfleet.conda contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Refuses Windows hosts, which cannot run the module, in one sentence; everything else is the module's."""
+
+from __future__ import annotations
+
+from ansible_collections.labfleet.conda.plugins.plugin_utils._hosts import HostAction
+
+
+class ActionModule(HostAction):
+    """What it does is in HostAction."""
