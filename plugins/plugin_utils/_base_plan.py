@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._spec._version import InvalidVersion, parse_version
@@ -23,6 +24,7 @@ from ansible_collections.labfleet.conda.plugins.plugin_utils._base_settings impo
 _Map = t.Mapping[str, t.Any]
 _KINDS = ("conda", "mamba")
 _SOLVERS = {"libmamba": ("conda-libmamba-solver", "22.11"), "rattler": ("conda-rattler-solver", "26.7")}
+_PREFIX, _UMASK = re.compile(r"/[^\s'\"\\$`]+\Z"), re.compile(r"0?[0-7]{3}\Z")
 _GROUP, _OTHERS = 0o020, 0o002
 
 
@@ -44,6 +46,7 @@ class Wishes(t.NamedTuple):
     default_channels: t.Sequence[str] = ()
     licensed: str = "policy"
     frozen_message: str = ""
+    umask: str = ""
 
 
 def base_plan(found: _Map, merged: _Map, locks: t.Iterable[str], wishes: Wishes, dropin: str) -> dict[str, t.Any]:
@@ -70,6 +73,7 @@ class _Planner:
 
     def plan(self, dropin: str) -> dict[str, t.Any]:
         there = self._there or {}
+        self._see_words()
         self._see_installer()
         self._see_mode()
         self._see_what_is_there()
@@ -121,6 +125,16 @@ class _Planner:
 
     def _forbidden(self) -> int:
         return _OTHERS if self._trusted() else _OTHERS | _GROUP
+
+    def _see_words(self) -> None:
+        """See that what goes into a script of the shell can stand there."""
+        if not _PREFIX.match(self._wishes.prefix) or ".." in self._wishes.prefix.split("/"):
+            self._problem(
+                "base_prefix: %r is no path that can be used: write it from the root on, without .., blanks and quotes."
+                % self._wishes.prefix
+            )
+        if self._wishes.umask and not _UMASK.match(self._wishes.umask):
+            self._problem("base_umask: %r is no mask: write it in quotes, as in '0022'." % self._wishes.umask)
 
     def _see_installer(self) -> None:
         if self._wishes.installer and not self._wishes.installer_sha256:

@@ -231,7 +231,11 @@ def test_licensed_channels_are_moved_away_from(site):
 
 
 REFUSED = {
-    "a floor above what the channels have": ({"base_floor": "4.4"}, "", "Name channels that have it in base_channels"),
+    "a floor above what the channels have": (
+        {"base_floor": "4.4", "base_channels": None, "base_mamba": None},
+        "",
+        "Name channels that have it in base_channels",
+    ),
     "a frozen base and no leave to lift": (
         {"conda_policy_user": {"update": {"override_frozen": False}}},
         "echo '{}' > %s/conda-meta/frozen" % PREFIX,

@@ -67,6 +67,8 @@ def test_the_floor(version, wishes, layer, wanted, due):
         ({"prefix": "/opt/other"}, {}, {}, "There is no conda at /opt/conda"),
         ({}, {"mode": "0777"}, {}, "lets everybody write"),
         ({}, {"mode": "2775"}, {}, "permissions.writer_groups"),
+        ({}, {"umask": "22; reboot"}, {}, "is no mask"),
+        ({"prefix": "/opt/a b"}, {"prefix": "/opt/a b"}, {}, "without .., blanks and quotes"),
         ({}, {"mode": "rwx"}, {}, "is no octal mode"),
         ({"owner": "alice"}, {}, {}, "set permissions.base_owner of the policy to alice"),
         ({"kind": "pixi"}, {}, {}, "no conda or mamba"),
