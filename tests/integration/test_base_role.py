@@ -50,6 +50,12 @@ class Result(t.NamedTuple):
     output: str
 
 
+def as_forecast(done: Result, forecast: Result) -> bool:
+    """Whether a run has done what was forecast; what cannot be planned before other steps is told by a task of its own."""
+    planned = [name for name in forecast.changed if not name.startswith("Tell that")]
+    return len(done.changed) == len(forecast.changed) and set(planned) <= set(done.changed)
+
+
 class Site:
     """The host, and the playbooks that are run against it."""
 
@@ -167,7 +173,7 @@ def test_a_base_is_brought_to_the_policy_and_ten_drifts_are_mended_by_one_run(si
     forecast = site.play("--check", "--diff")
     assert forecast.code == 0 and site.state() == before, forecast.output
     done = site.play()
-    assert done.code == 0 and done.changed == forecast.changed and len(done.changed) >= 5, done.output
+    assert done.code == 0 and as_forecast(done, forecast) and len(done.changed) >= 6, (done.output, forecast.changed)
     assert site.version() == "4.3.16" and site.sh(f"{PREFIX}/bin/mamba") == "2.8.0\n"
     wanted = {"ssl_verify": True, "safety_checks": "enabled", "solver": "classic", "channels": [MAIN, MAMBA]}
     held = site.settings()
@@ -188,7 +194,7 @@ def test_a_base_is_brought_to_the_policy_and_ten_drifts_are_mended_by_one_run(si
     forecast = site.play("--check")
     assert forecast.code == 0 and site.state() == drifted, forecast.output
     done = site.play(govern_audit=True)
-    assert done.code == 0 and len(done.changed) == len(forecast.changed), (done.output, forecast.changed)
+    assert done.code == 0 and as_forecast(done, forecast), (done.output, forecast.changed)
     assert "Judge the host" in done.output
     assert site.findings() == [] and site.version() == "4.3.16"
     assert "#!final" in site.sh(f"cat {DROPIN}") and LICENSED not in site.sh(f"cat {PREFIX}/.condarc")
