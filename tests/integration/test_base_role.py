@@ -51,7 +51,7 @@ class Result(t.NamedTuple):
 
 
 def as_forecast(done: Result, forecast: Result) -> bool:
-    """Whether a run has done what was forecast; what cannot be planned before other steps is told by a task of its own."""
+    """Whether a run has done what was forecast; what cannot be planned by then, a task of its own tells."""
     planned = [name for name in forecast.changed if not name.startswith("Tell that")]
     return len(done.changed) == len(forecast.changed) and set(planned) <= set(done.changed)
 
