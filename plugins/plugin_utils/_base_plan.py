@@ -81,9 +81,7 @@ class _Planner:
         self._see_frozen(update, solver, mamba)
         settings = self._settings(dropin)
         self._problems += settings.problems
-        writers = there.get("writers") or {}
-        is_open = bool(writers.get("everybody") or set(writers.get("groups", ())) - set(self._trusted()))
-        is_open = is_open or bool(there) and bool(int(there["mode"], 8) & self._forbidden())
+        is_open = self._is_open()
         return {
             "problems": self._problems,
             "prefix": self._prefix,
@@ -122,6 +120,14 @@ class _Planner:
 
     def _trusted(self) -> t.Sequence[str]:
         return self._policy["permissions"]["writer_groups"]
+
+    def _is_open(self) -> bool:
+        """Whether others than the owner and the groups of the policy can write to what is there."""
+        if self._there is None:
+            return False
+        writers = self._there.get("writers") or {}
+        strangers = set(writers.get("groups", ())) - set(self._trusted())
+        return bool(writers.get("everybody") or strangers or int(self._there["mode"], 8) & self._forbidden())
 
     def _forbidden(self) -> int:
         return _OTHERS if self._trusted() else _OTHERS | _GROUP
