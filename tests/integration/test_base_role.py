@@ -153,12 +153,15 @@ def site(ansible, lab_inventory, installer):
     return found
 
 
+# Somebody brings back an old copy of the base, with its conda, without mamba and without the mark; and more.
 DRIFTS = f"""
-{PREFIX}/bin/conda install -y -q --offline conda=4.3.13 || {PREFIX}/bin/conda install -y -q conda=4.3.13
-{PREFIX}/bin/conda remove -y -q --offline mamba
-rm {PREFIX}/conda-meta/frozen {PROFILE}
+mv {PREFIX}/.labfleet-conda {FOLDER}/ours
+rm -r {PREFIX} {PROFILE}
+cp -a {FOLDER}/pristine {PREFIX}
+mv {FOLDER}/ours {PREFIX}/.labfleet-conda
 sed -i 's/ *#!final//' {DROPIN}
-cat >> {PREFIX}/.condarc <<END
+cat > {PREFIX}/.condarc <<END
+default_channels: [{MAIN}]
 always_yes: true
 solver: libmamba
 ssl_verify: false
