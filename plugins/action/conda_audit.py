@@ -38,7 +38,8 @@ class ActionModule(HostAction):
             )
         except (PolicyError, AdvisoryError, OSError, ValueError) as error:
             raise AnsibleActionFail("conda_audit: %s" % error) from None
-        self._task.args = {**given, "prepared": {**preparation.for_host, "now": time.time()}}
+        now = time.time()
+        self._task.args = {**given, "prepared": {**preparation.for_host, "now": now}}
         try:
             # The policy is nothing for the system log of the host.
             result = super().run(tmp, {**task_vars, "ansible_no_target_syslog": True})
@@ -46,5 +47,6 @@ class ActionModule(HostAction):
             self._task.args = {**given, **{name: value for name, value in options.items() if value is not None}}
         result.get("invocation", {}).get("module_args", {}).pop("prepared", None)
         if isinstance(result.get("findings"), list):
-            finish(result, preparation, minimum_severity=given.get("minimum_severity", "info"))
+            least, whole = given.get("minimum_severity", "info"), not given.get("families")
+            finish(result, preparation, minimum_severity=least, now=now, whole=whole)
         return result

@@ -9,12 +9,12 @@ from __future__ import annotations
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 
-from ansible_collections.labfleet.conda.plugins.plugin_utils._address_action import AddressAction
+from ansible_collections.labfleet.conda.plugins.plugin_utils._change_action import ChangeAction
 
 MAX_FILE = 64 * 1024 * 1024
 
 
-class ActionModule(AddressAction):
+class ActionModule(ChangeAction):
     _supports_check_mode = True
 
     def run(self, tmp=None, task_vars=None):

@@ -2,12 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Refuses Windows hosts, which cannot run the module, in one sentence; everything else is the module's."""
+"""Tells the module what is known of the container that the host may be; everything else is the module's."""
 
 from __future__ import annotations
 
-from ansible_collections.labfleet.conda.plugins.plugin_utils._address_action import AddressAction
+from ansible_collections.labfleet.conda.plugins.plugin_utils._change_action import ChangeAction
 
 
-class ActionModule(AddressAction):
-    """See AddressAction."""
+class ActionModule(ChangeAction):
+    """See ChangeAction."""

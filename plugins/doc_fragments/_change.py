@@ -66,6 +66,11 @@ options:
       - The size that all snapshots together may have, by the bytes that they copied; and that all files set aside may
         have.
     type: int
+  container:
+    description:
+      - What the inventory tells of the container that the host is, and what C(containers.change) of the policy says of
+        changes in it. Set by the action plugin; leave it out.
+    type: dict
   masked:
     description:
       - The tokens and passwords in the addresses among the other options, which are kept out of logs. Set by the action

@@ -420,10 +420,19 @@ containers:
   type: list
   elements: dict
 images:
-  description: The images that were audited, with O(images); as RV(containers).
+  description: The images that were audited, with O(images); as RV(containers), with C(health) as well.
   returned: success
   type: list
   elements: dict
+  contains:
+    health:
+      description:
+        - What it may still be used for, by C(images) of the policy. C(status) is C(current), C(supported),
+          C(to be archived), C(blocked), or C(unknown) where it does not tell its age or not all of it was judged,
+          as with O(families);
+          C(reason) says why in one sentence.
+      type: dict
+      sample: {"status": "supported", "reason": "It was built 120 days ago, and 365 count.", "age_days": 120}
 looked_into:
   description: What O(containers) and O(images) asked for.
   returned: success

@@ -354,7 +354,7 @@ processes:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._cache import ChangeError, cache
-from ansible_collections.labfleet.conda.plugins.module_utils._change._options import UNFORESEEN, stopped
+from ansible_collections.labfleet.conda.plugins.module_utils._change._options import UNFORESEEN, answered, stopped
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import ScanError
 from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import clean
 
@@ -392,12 +392,12 @@ def main() -> None:
     try:
         result = cache(module.params, check=module.check_mode, note=module.log)
     except ChangeError as error:
-        module.fail_json(msg=clean(str(error)), **clean(error.result))
+        module.fail_json(msg=clean(str(error)), **answered(error.result, module.warn))
     except ScanError as error:
         module.fail_json(msg=clean(str(error)))
     except UNFORESEEN as error:
         module.fail_json(msg=stopped("The work on %s" % (module.params["path"] or module.params["prefix"]), error))
-    module.exit_json(**clean(result))
+    module.exit_json(**answered(result, module.warn))
 
 
 if __name__ == "__main__":

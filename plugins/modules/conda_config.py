@@ -253,7 +253,7 @@ ledger:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._config import ChangeError, configure
-from ansible_collections.labfleet.conda.plugins.module_utils._change._options import UNFORESEEN, stopped
+from ansible_collections.labfleet.conda.plugins.module_utils._change._options import UNFORESEEN, answered, stopped
 from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import clean
 
 ARGUMENT_SPEC = {
@@ -293,10 +293,10 @@ def main() -> None:
     try:
         result = configure(module.params, check=module.check_mode)
     except ChangeError as error:
-        module.fail_json(msg=clean(str(error)), invocation=told, **clean(error.result))
+        module.fail_json(msg=clean(str(error)), invocation=told, **answered(error.result, module.warn))
     except UNFORESEEN as error:
         module.fail_json(msg=clean(stopped("The change of settings", error)), invocation=told)
-    module.exit_json(invocation=told, **clean(result))
+    module.exit_json(invocation=told, **answered(result, module.warn))
 
 
 if __name__ == "__main__":

@@ -363,7 +363,9 @@ conflicts:
         numpy cannot be as all want it: pandas =2.2 wants numpy >=1.26; numpy 1.24.* is asked for. Relax or leave out
         pandas=2.2 or numpy 1.24.*.
 held:
-  description: That it is C(frozen) or C(pinned), where this is why it failed.
+  description:
+    - That it is C(frozen) or C(pinned), where this is why it failed; or C(container), where the policy lets nobody
+      change a container in place (C(containers.change)).
   returned: when somebody wants it to stay as it is
   type: str
   sample: frozen
@@ -444,6 +446,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._options im
     CHANGE_OPTIONS,
     RECORD_OPTIONS,
     UNFORESEEN,
+    answered,
     stopped,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import ScanError
@@ -502,7 +505,7 @@ def main() -> None:
     try:
         result = env(module.params, check=module.check_mode, note=module.log)
     except ChangeError as error:
-        module.fail_json(msg=clean(str(error)), **clean(error.result))
+        module.fail_json(msg=clean(str(error)), **answered(error.result, module.warn))
     except ScanError as error:
         module.fail_json(msg=clean(str(error)))
     except UNFORESEEN as error:
@@ -510,7 +513,7 @@ def main() -> None:
         module.fail_json(msg=stopped("The work on %s" % where, error))
     if "dest" in result:
         put_down(module, result)
-    module.exit_json(**clean(result))
+    module.exit_json(**answered(result, module.warn))
 
 
 def put_down(module: AnsibleModule, result: dict) -> None:

@@ -104,6 +104,16 @@ options:
     type: bool
     default: false
     version_added: 0.1.0
+  drift:
+    description:
+      - Whether each container is compared with its image, and what is different told in RV(containers[].drift). Each
+        record of the environments of both is read for that.
+      - The image is read from the layers below the container's own, which Docker and Podman keep as long as there is
+        the container, so it need not have a name any more. Nothing is executed or mounted.
+      - Works only with O(containers).
+    type: bool
+    default: false
+    version_added: 0.1.0
   time_limit:
     description:
       - After so many seconds the look ends, and what was found until then is returned with RV(complete=false).
@@ -149,6 +159,17 @@ EXAMPLES = r"""
   loop: "{{ conda.containers }}"
   loop_control:
     label: "{{ item.name }}"
+
+- name: Find what users have changed in containers that run or were stopped
+  labfleet.conda.conda_info:
+    containers: all
+    drift: true
+  become: true
+  register: conda
+
+- name: Show the containers whose packages are not those of their image
+  ansible.builtin.debug:
+    msg: "{{ conda.containers | selectattr('drift.changed') | map(attribute='name') }}"
 
 - name: Look into a running container from its host, with the channel of every package
   labfleet.conda.conda_info:
@@ -483,6 +504,16 @@ environments:
           description: Which sign it is.
           type: str
           sample: /home/alice/.conda/envs/train/bin/python3.12 was read
+        known:
+          description:
+            - Whether a later use would have left a sign. V(false) where no program tells when it was read, since the
+              file system keeps no access times, or other environments share its file.
+          type: bool
+          sample: true
+        running:
+          description: Whether a process runs from it now, of those that can be seen.
+          type: bool
+          sample: false
 configurations:
   description:
     - The settings in force for each installation, once for all users without files of their own
@@ -686,6 +717,128 @@ containers:
       description: Where its root was read.
       type: str
       sample: /proc/4392/root
+    drift:
+      description: What is different in it from its image.
+      returned: with O(drift)
+      type: dict
+      contains:
+        status:
+          description: V(compared), or V(unknown) where it could not be compared.
+          type: str
+          sample: compared
+        reason:
+          description: Why it could not be compared; V(null) where it was.
+          type: str
+        image:
+          description:
+            - Its image, with its names, its names with the digest of the manifest, and when it was made. C(there) is
+              false where the engine has no image of that number any more, and V(null) where it does not tell.
+          type: dict
+          sample:
+            id: ab02e399d455612efc869241d5e393dfa3a07810610e7a77000c4daca6aeb7b4
+            name: ai-platform/base:ubuntu22-pytorch2.7
+            there: true
+            names: ["ai-platform/base:ubuntu22-pytorch2.7"]
+            digests: ["ai-platform/base@sha256:b44834b10d59585bbe8810f74373fc5ec3c62109d652474324446561cacf5fb9"]
+            created: "2026-11-26T08:14:53.017728679Z"
+        changed:
+          description: Whether anything is different; V(null) where it could not be compared.
+          type: bool
+          sample: true
+        complete:
+          description:
+            - Whether all of both could be read. Where it is false, more can be different than is told.
+          type: bool
+          sample: true
+        tools:
+          description: The packages of conda, mamba and their solver whose version is another.
+          type: list
+          elements: dict
+          sample: [{"prefix": "/opt/conda", "name": "conda", "before": "4.10.3", "after": "26.9.4"}]
+        environments:
+          description: The environments that are different, by prefix.
+          type: list
+          elements: dict
+          contains:
+            prefix:
+              description: Where it is.
+              type: str
+              sample: /opt/conda/envs/train
+            change:
+              description:
+                - Whether it was C(added), C(removed) or C(changed); C(unknown) where not all of it could be read, and
+                  nothing is different in what could.
+              type: str
+              sample: changed
+            installation:
+              description: The prefix of the installation of the image that looks after it; V(null) where none does.
+              type: str
+              sample: /opt/conda
+            program:
+              description: The program of that installation.
+              type: str
+              sample: /opt/conda/bin/conda
+            kind:
+              description: Which tool that is, as RV(installations[].kind).
+              type: str
+              sample: conda
+            packages:
+              description: The packages that were C(added), C(removed) or C(changed), as they were and as they are.
+              type: list
+              elements: dict
+              sample:
+                - name: numpy
+                  change: changed
+                  before:
+                    version: 1.26.4
+                    build: py312heda63a1_0
+                    channel: conda-forge
+                    subdir: linux-64
+                    url: https://conda.anaconda.org/conda-forge/linux-64/numpy-1.26.4-py312heda63a1_0.conda
+                    md5: d8285bea2a350f63fab23bf460221f3f
+                  after:
+                    version: 2.1.3
+                    build: py312h58c1407_0
+                    channel: conda-forge
+                    subdir: linux-64
+                    url: https://conda.anaconda.org/conda-forge/linux-64/numpy-2.1.3-py312h58c1407_0.conda
+                    md5: d1fb6d9ae0a4ec0ddb6ea2b5e4f3e8d0
+            pip_packages:
+              description: The same for Python packages that something other than conda installed, with their versions.
+              type: list
+              elements: dict
+              sample: [{"name": "wandb", "change": "added", "before": null, "after": "0.19.1"}]
+            pinned:
+              description: The pins before and after; V(null) where they are the same.
+              type: dict
+              sample: {"before": [], "after": ["numpy 1.26.*"]}
+            complete:
+              description: Whether all its records could be read.
+              type: bool
+              sample: true
+        settings:
+          description:
+            - The files of settings (condarc) that were C(added), C(removed) or C(changed), and of each the settings
+              that are not the same.
+          type: list
+          elements: dict
+          sample:
+            - path: /root/.condarc
+              change: added
+              settings: [{"name": "channels", "change": "added", "before": null, "after": ["conda-forge"]}]
+              complete: true
+        mounted:
+          description:
+            - Environments and files of settings on something that is mounted in it, such as a volume. They are no part
+              of the container, and were not compared.
+          type: list
+          elements: str
+          sample: [/home/alice/envs/train]
+        unreadable:
+          description: What of both could not be read, and why.
+          type: list
+          elements: dict
+          sample: []
 images:
   description:
     - The images that were looked into, with O(images); as RV(containers), with these values instead of C(name),
@@ -750,6 +903,7 @@ ARGUMENT_SPEC = {
     "gather": {"type": "list", "elements": "str", "choices": ["records", "sizes", "last_use"], "default": []},
     "containers": {"type": "str", "choices": ["none", "running", "all"], "default": "none"},
     "images": {"type": "bool", "default": False},
+    "drift": {"type": "bool", "default": False},
     "time_limit": {"type": "float", "default": 60},
 }
 
@@ -757,7 +911,7 @@ ARGUMENT_SPEC = {
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     options = dict(module.params)
-    wanted = Wanted(options.pop("containers"), options.pop("images"))
+    wanted = Wanted(options.pop("containers"), options.pop("images"), options.pop("drift"))
     try:
         result = scan(Options(**options), wanted)
     except ScanError as error:

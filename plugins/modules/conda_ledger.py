@@ -278,7 +278,9 @@ removed:
   elements: str
   sample: [ledger-0001.jsonl]
 records:
-  description: The records, the oldest first.
+  description:
+    - The records, the oldest first. Of a change in a container, C(host) holds C(container), with its engine, name and
+      image as far as the inventory, or the marks of the engine in it, tell them.
   returned: when O(operation=export)
   type: list
   elements: dict

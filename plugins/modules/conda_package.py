@@ -317,7 +317,9 @@ dependents:
   elements: str
   sample: [jupyterlab, notebook]
 held:
-  description: That it is C(frozen) or C(pinned), where this is why it failed.
+  description:
+    - That it is C(frozen) or C(pinned), where this is why it failed; or C(container), where the policy lets nobody
+      change a container in place (C(containers.change)).
   returned: when somebody wants it to stay as it is
   type: str
   sample: frozen
@@ -422,6 +424,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._options im
     CHANGE_OPTIONS,
     RECORD_OPTIONS,
     UNFORESEEN,
+    answered,
     stopped,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._package_task import ChangeError, package
@@ -467,11 +470,11 @@ def main() -> None:
     try:
         result = package(module.params, check=module.check_mode, note=module.log)
     except ChangeError as error:
-        module.fail_json(msg=clean(str(error)), **clean(error.result))
+        module.fail_json(msg=clean(str(error)), **answered(error.result, module.warn))
     except UNFORESEEN as error:
         where = module.params["environment"] or module.params["prefix"] or "the environments"
         module.fail_json(msg=stopped("The change of packages in %s" % where, error))
-    module.exit_json(**clean(result))
+    module.exit_json(**answered(result, module.warn))
 
 
 if __name__ == "__main__":

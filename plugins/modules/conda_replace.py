@@ -276,6 +276,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._options im
     CHANGE_OPTIONS,
     RECORD_OPTIONS,
     UNFORESEEN,
+    answered,
     stopped,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import ScanError
@@ -310,12 +311,12 @@ def main() -> None:
     try:
         result = replace(module.params, check=module.check_mode, note=module.log)
     except ChangeError as error:
-        module.fail_json(msg=clean(str(error)), **clean(error.result))
+        module.fail_json(msg=clean(str(error)), **answered(error.result, module.warn))
     except ScanError as error:
         module.fail_json(msg=clean(str(error)))
     except UNFORESEEN as error:
         module.fail_json(msg=stopped("The replacement of %s" % module.params["prefix"], error))
-    module.exit_json(**clean(result))
+    module.exit_json(**answered(result, module.warn))
 
 
 if __name__ == "__main__":

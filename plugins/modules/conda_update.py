@@ -219,7 +219,9 @@ packages:
       type: dict
       sample: {version: 26.7.1, build: py313h78bf25f_0, channel: conda-forge}
 held:
-  description: That it is C(frozen) or C(pinned), where this is why it failed.
+  description:
+    - That it is C(frozen) or C(pinned), where this is why it failed; or C(container), where the policy lets nobody
+      change a container in place (C(containers.change)).
   returned: when somebody wants it to stay as it is
   type: str
   sample: frozen
@@ -293,6 +295,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._options im
     CHANGE_OPTIONS,
     RECORD_OPTIONS,
     UNFORESEEN,
+    answered,
     stopped,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._update import ChangeError, update
@@ -322,12 +325,12 @@ def main() -> None:
     try:
         result = update(module.params, check=module.check_mode, note=module.log)
     except ChangeError as error:
-        module.fail_json(msg=clean(str(error)), **clean(error.result))
+        module.fail_json(msg=clean(str(error)), **answered(error.result, module.warn))
     except ScanError as error:
         module.fail_json(msg=clean(str(error)))
     except UNFORESEEN as error:
         module.fail_json(msg=stopped("The update of %s" % module.params["prefix"], error))
-    module.exit_json(**clean(result))
+    module.exit_json(**answered(result, module.warn))
 
 
 if __name__ == "__main__":

@@ -169,8 +169,9 @@ table:
     - high      chan.http  gpu[01-32]   /etc/conda/condarc channels names http://mirror.example.org/conda-forge.
 summary:
   description:
-    - The run in numbers. C(hosts_carried_over) and C(findings_carried_over) are of hosts that were not part of it;
-      nothing else counts them.
+    - The run in numbers. C(image_statuses) counts the images that may still be used, see C(health) of
+      M(labfleet.conda.conda_audit). C(hosts_carried_over) and C(findings_carried_over) are of hosts that were not part
+      of it; nothing else counts them.
   returned: unless O(validate_only)
   type: dict
   sample:
@@ -179,6 +180,7 @@ summary:
     hosts_incomplete: []
     installations: 32
     environments: 128
+    image_statuses: {"blocked": 1, "to be archived": 2, "current": 9}
     findings: {"critical": 0, "high": 2, "medium": 14, "low": 3, "info": 40}
     waived: 1
     unreadable: 0

@@ -13,12 +13,14 @@ import hashlib
 import json
 import re
 import typing as t
+from collections.abc import Mapping
 
 from ansible_collections.labfleet.conda.plugins.plugin_utils._carried import Carried, carried_summary, carry_over
 from ansible_collections.labfleet.conda.plugins.plugin_utils._contents import with_contents
 from ansible_collections.labfleet.conda.plugins.plugin_utils._fleet_view import fleet_view
 from ansible_collections.labfleet.conda.plugins.plugin_utils._gates import SEVERITIES
 from ansible_collections.labfleet.conda.plugins.plugin_utils._host_result import SEEN, host_entry, hosts_summary
+from ansible_collections.labfleet.conda.plugins.plugin_utils._image_status import status_counts
 from ansible_collections.labfleet.conda.plugins.plugin_utils._trend import Asked, compare
 
 SCHEMA = "labfleet.conda/audit/1"
@@ -138,6 +140,7 @@ def _summary(hosts: _Map, found: t.Sequence[_Map]) -> dict[str, t.Any]:
     coverages = [host["coverage"] or {} for host in hosts.values()]
     return {
         **hosts_summary(hosts),
+        "image_statuses": status_counts(hosts),
         "unjudged": sum(len(host["unjudged"]) for host in hosts.values()),
         "findings": severities,
         "waived": sum(bool(finding.get("waiver")) for finding in found),
@@ -218,12 +221,26 @@ def read_document(text: str, path: str) -> dict[str, t.Any]:
     except ValueError as error:
         message = "%s: it is not JSON (%s): name the file that the playbook audit has written."
         raise DocumentError(message % (path, error)) from None
+    check_document(document, path)
+    return document
+
+
+def check_document(document: t.Any, path: str) -> None:
+    """Refuse what is no document of this schema; raises DocumentError."""
     schema = document.get("schema") if isinstance(document, dict) else None
     if schema != SCHEMA:
         raise DocumentError("%s: %s" % (path, _wrong_schema(document, schema)))
     for place, kind in _wrong_types(document):
         raise DocumentError("%s: %s must be %s: the file is damaged or was changed by hand." % (path, place, kind))
-    return document
+
+
+def completed(host: t.Any) -> t.Any:
+    """The entry of a host with the lists that a saved one may lack."""
+    if isinstance(host, dict):
+        for key in _LISTS:
+            if host.get("status") not in SEEN or key not in _MAIN_LISTS:
+                host.setdefault(key, [])
+    return host
 
 
 def _wrong_schema(document: t.Any, schema: t.Any) -> str:
@@ -246,7 +263,7 @@ _TYPES: dict[str, tuple[type | tuple[type, ...], str]] = {
     "trend": ((dict, type(None)), "a map or null"),
     "rules": (dict, "a map"),
     "advisory_texts": (dict, "a map"),
-    "hosts": (dict, "a map"),
+    "hosts": (Mapping, "a map"),
 }
 
 
@@ -265,9 +282,8 @@ def _wrong_types(document: _Map) -> t.Iterator[tuple[str, str]]:
             return
         if not _is_time(host.get("last_seen", document["generated"])):
             yield "%s.last_seen" % place, "a time such as 2026-11-22T10:00:00Z"
+        completed(host)
         for key in _LISTS:
-            if host["status"] not in SEEN or key not in _MAIN_LISTS:
-                host.setdefault(key, [])
             if not isinstance(host.get(key), list) or not all(isinstance(item, dict) for item in host[key]):
                 yield "%s.%s" % (place, key), "a list of maps"
                 return
@@ -296,5 +312,7 @@ __all__ = (
     "advisories_by_id",
     "advisory_ids",
     "audit_document",
+    "check_document",
+    "completed",
     "read_document",
 )

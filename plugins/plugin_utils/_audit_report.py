@@ -9,9 +9,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-import json
 import os
 import time
 import typing as t
@@ -21,7 +19,6 @@ from ansible_collections.labfleet.conda.plugins.plugin_utils import _advisories 
 from ansible_collections.labfleet.conda.plugins.plugin_utils._audit_document import (
     DocumentError,
     audit_document,
-    read_document,
 )
 from ansible_collections.labfleet.conda.plugins.plugin_utils._carried import carried_lines
 from ansible_collections.labfleet.conda.plugins.plugin_utils._digest import digest_lines
@@ -30,6 +27,7 @@ from ansible_collections.labfleet.conda.plugins.plugin_utils._gpu_table import g
 from ansible_collections.labfleet.conda.plugins.plugin_utils._host_names import merge_host_names
 from ansible_collections.labfleet.conda.plugins.plugin_utils._output import write_pieces
 from ansible_collections.labfleet.conda.plugins.plugin_utils._reports import FORMATS, ReportError, render
+from ansible_collections.labfleet.conda.plugins.plugin_utils._saved_report import fingerprint, read_report
 from ansible_collections.labfleet.conda.plugins.plugin_utils._table import MAX_LINE, fold, render_table
 
 _Map = dict[str, t.Any]
@@ -65,8 +63,9 @@ class Report:
 
     @classmethod
     def from_file(cls, path: str, **gates: t.Any) -> Report:
-        """A report that was saved as JSON; raises as read_document() does."""
-        return cls(_read(path), **gates)
+        """A report that was saved as JSON; raises as read_report() does."""
+        document = read_report(path)
+        return cls({**document, "hosts": dict(document["hosts"])}, **gates)
 
     @classmethod
     def from_results(
@@ -93,7 +92,7 @@ class Report:
         before, warnings = None, []
         if previous:
             try:
-                before = _read(previous)
+                before = read_report(previous)
             except DocumentError as error:
                 if must_compare:
                     raise
@@ -164,24 +163,12 @@ class Report:
         """The fingerprint of the report that is there, None where there is none that can be read."""
         if self._known is None or self._known[0] != path:
             try:
-                document = _read(path)
+                document = read_report(path)
             except ValueError:
                 return None
             self._known = (path, fingerprint(document), document["summary"])
         self.summary_before = self._known[2]
         return self._known[1]
-
-
-def fingerprint(document: _Map) -> str:
-    """The same for two documents that differ in nothing but their time and trend."""
-    found = hashlib.sha256()
-    for name, host in document["hosts"].items():
-        rest = {key: value for key, value in host.items() if key != "findings"}
-        found.update(json.dumps([name, rest], sort_keys=True).encode())
-        for finding in host["findings"]:
-            rest = {key: value for key, value in finding.items() if key not in ("state", "last_seen")}
-            found.update(json.dumps(rest, sort_keys=True).encode())
-    return found.hexdigest()
 
 
 def _begun(chunks: t.Iterator[str]) -> t.Iterator[str]:
@@ -208,22 +195,8 @@ def check_dest(path: str) -> None:
 
 
 def check_previous(path: str) -> None:
-    """Whether a report can be compared with; raises as read_document() does."""
-    _read(path)
-
-
-def _read(path: str) -> _Map:
-    try:
-        with open(path, encoding="utf-8") as stream:
-            text = stream.read()
-    except OSError as error:
-        raise DocumentError(
-            "the report %s cannot be read: %s." % (path, (error.strerror or str(error)).lower())
-        ) from None
-    except UnicodeDecodeError:
-        message = "%s: it is no text in UTF-8: name the file that the playbook audit has written."
-        raise DocumentError(message % path) from None
-    return read_document(text, path)
+    """Whether a report can be compared with; raises as read_report() does."""
+    read_report(path)
 
 
 __all__ = ("FORMATS", "SEVERITIES", "Report", "Written", "check_dest", "check_previous")

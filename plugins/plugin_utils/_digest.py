@@ -14,6 +14,12 @@ import typing as t
 from ansible_collections.labfleet.conda.plugins.plugin_utils._carried import carried_lines, of_this_run
 from ansible_collections.labfleet.conda.plugins.plugin_utils._gates import SEVERITIES
 from ansible_collections.labfleet.conda.plugins.plugin_utils._host_names import merge_host_names
+from ansible_collections.labfleet.conda.plugins.plugin_utils._image_status import (
+    CURRENT,
+    SUPPORTED,
+    image_rows,
+    status_counts,
+)
 from ansible_collections.labfleet.conda.plugins.plugin_utils._table import MAX_LINE, fold, plain_text, render_table
 
 _Map = t.Mapping[str, t.Any]
@@ -21,6 +27,7 @@ _HEADS = ("SEVERITY", "RULE", "HOSTS", "WHERE", "WHAT")
 _MAX_EVIDENCE = 160
 # A rule that speaks of more than so many different things is one row.
 _MANY_PLACES = 3
+_MOST_IMAGES = 10
 
 
 def digest_lines(document: _Map, *, rows: int) -> list[str]:
@@ -39,7 +46,7 @@ def digest_lines(document: _Map, *, rows: int) -> list[str]:
     else:
         seen = document["summary"]["hosts"] - len(document["summary"]["hosts_not_seen"])
         lines.append("Nothing was found on %d hosts." % seen if seen else "Nothing is known: no host could be audited.")
-    return lines + fold([*_lag(document), *_trouble(document), *carried_lines(document)])
+    return lines + fold([*_lag(document), *_images(document), *_trouble(document), *carried_lines(document)])
 
 
 def _headline(document: _Map) -> list[str]:
@@ -121,6 +128,18 @@ def _lag(document: _Map) -> list[str]:
         for entry in fleet["lag"]
     ]
     return ["", "Lagging behind:", *lines] if lines else []
+
+
+def _images(document: _Map) -> list[str]:
+    """How many images may still be used, and the first of those that may not."""
+    rows = image_rows(of_this_run(document["hosts"]))
+    if not rows:
+        return []
+    counts = ["%d %s" % (number, word) for word, number in status_counts(of_this_run(document["hosts"])).items()]
+    doubtful = [row for row in rows if row[1]["status"] not in (CURRENT, SUPPORTED)]
+    lines = ["%s: %s: %s" % (plain_text(name), health["status"], health["reason"]) for name, health in doubtful]
+    more = ["and %d more images, in the report" % (len(lines) - _MOST_IMAGES)] if len(lines) > _MOST_IMAGES else []
+    return ["", "Images: %s." % ", ".join(counts), *lines[:_MOST_IMAGES], *more]
 
 
 def _trouble(document: _Map) -> list[str]:

@@ -63,10 +63,13 @@ def _says_something(layers: t.Any) -> bool:
     return not isinstance(layers, t.Mapping) or any(layers.values())
 
 
-def finish(result: _Map, preparation: Preparation, *, minimum_severity: str) -> None:
+def finish(result: _Map, preparation: Preparation, *, minimum_severity: str, now: float, whole: bool = True) -> None:
     """Judge what the host has left open, and add what the report needs to know of the policy.
 
     :param result: what the module returned; changed in place.
+    :param minimum_severity: what is less severe was left out.
+    :param whole: whether all families of rules were asked.
+    :param now: the time, in seconds since the epoch.
     """
     rules = preparation.policy["values"].get("rules") or {}
     for part in (result, *(result.get("containers") or ()), *(result.get("images") or ())):
@@ -81,12 +84,23 @@ def finish(result: _Map, preparation: Preparation, *, minimum_severity: str) -> 
         for finding in part["findings"]:
             if not finding["waiver"]:
                 part["counts"][finding["severity"]] += 1
+    if result.get("images"):
+        _add_statuses(result["images"], preparation, minimum_severity if whole else None, now)
     result.update(
         minimum_severity=minimum_severity,
         advisories=preparation.about,
         gates=preparation.policy["values"].get("gates") or {},
         rules_off=sorted(rule for rule, severity in rules.items() if severity == "off"),
     )
+
+
+def _add_statuses(images: t.Iterable[_Map], preparation: Preparation, least: str | None, now: float) -> None:
+    from ansible_collections.labfleet.conda.plugins.plugin_utils._image_status import image_status, is_judged
+
+    thresholds = preparation.policy["values"]["images"]
+    judged = least is not None and is_judged(thresholds["blocked_on"], least)
+    for image in images:
+        image["health"] = image_status(image, thresholds, now=now, judged=judged)
 
 
 __all__ = ("Preparation", "finish", "prepare")

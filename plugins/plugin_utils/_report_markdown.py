@@ -13,6 +13,11 @@ import typing as t
 
 from ansible_collections.labfleet.conda.plugins.plugin_utils._carried import carried_groups, of_this_run
 from ansible_collections.labfleet.conda.plugins.plugin_utils._host_names import merge_host_names
+from ansible_collections.labfleet.conda.plugins.plugin_utils._image_status import (
+    CURRENT,
+    SUPPORTED,
+    image_rows,
+)
 from ansible_collections.labfleet.conda.plugins.plugin_utils._report_parts import (
     NOT_SEEN,
     SEVERITIES,
@@ -96,6 +101,12 @@ def _sections(document: _Map) -> t.Iterator[tuple[str, list[str], int]]:
     yield "Not part of this run", ["- %s, last seen %s: %s" % group for group in carried], 0
     worst = _merged(document)
     yield "Worst", [_line(document, *item) for item in worst[:_TOP]], max(0, len(worst) - _TOP)
+    images = [row for row in image_rows(hosts) if row[1]["status"] not in (CURRENT, SUPPORTED)]
+    lines = [
+        "- **%s** %s: %s" % (health["status"], escape(name, 160), escape(health["reason"], 160))
+        for name, health in images
+    ]
+    yield "Images not to start from", lines[:_NEW], max(0, len(lines) - _NEW)
     if document.get("trend"):
         new = _merged(document, state="new")
         yield "New", [_line(document, *item) for item in new[:_NEW]], max(0, len(new) - _NEW)

@@ -204,6 +204,7 @@ def _hosts(document: _Map, places: t.Mapping[str, int]) -> list[dict[str, t.Any]
             "unreadable": host.get("unreadable_count") or 0,
             "coverage": [coverage.get(key) or 0 for key in ("vulnerable", "none_known", "unmapped")],
             "gpu": _gpu(host.get("gpu") or {}),
+            "image": visible("%(status)s: %(reason)s" % host["health"]) if host.get("health") else "",
         }
         entries.append({**entry, "alike": [places[other] for other in alike.get(name, ()) if other in places]})
     return entries

@@ -48,12 +48,13 @@ for name, host in make_fleet(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]
         del finding["key"], finding["state"]
     results[name] = host
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-started = time.perf_counter()
-report = Report.from_results(results, previous=None, must_compare=False, advisories=None, fail_on=None, new_only=None)
+started, cpu = time.perf_counter(), time.process_time()
+gates = {"fail_on": None, "new_only": None}
+report = Report.from_results(results, previous=sys.argv[6] or None, must_compare=True, advisories=None, **gates)
 report.lines("findings", rows=30)
 report.write(sys.argv[4], sys.argv[5].split(","), mode=0o600, write=True)
 print(json.dumps({
-    "wall": time.perf_counter() - started, "before": before,
+    "wall": time.perf_counter() - started, "cpu": time.process_time() - cpu, "before": before,
     "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
 }))
 """

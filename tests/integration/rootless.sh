@@ -58,7 +58,7 @@ import json
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._engines import Wanted
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._look_result import scan
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import Options
-result = scan(Options(users=("labuser",)), Wanted("all", True))
+result = scan(Options(users=("labuser",)), Wanted("all", True, True))
 print(json.dumps(result))
 ' >result.json
 trap - EXIT

@@ -110,3 +110,27 @@ def test_our_playbooks_run_on_it_and_see_what_the_host_sees_in_it(run, container
 def test_one_that_is_gone_is_unreachable(run, container: str) -> None:
     said = run("ansible", f"engine/docker/{container}", "-m", "ansible.builtin.ping", "-e", "labfleet_container=gone")
     assert run.code == 4 and "UNREACHABLE" in said and "No such container" in said
+
+
+def test_a_change_in_it_is_recorded_as_such_or_refused_by_policy(run, container: str) -> None:
+    name = f"engine/docker/{container}"
+    environment = "/opt/conda/envs/ansible"
+    wanted = json.dumps({"prefix": "/opt/conda", "environment": environment, "description": "of a user"})
+    policy = ["-e", json.dumps({"conda_policy_base": {"containers": {"change": "rebuild"}}})]
+    task = [name, "-m", "labfleet.conda.conda_env", "-a", wanted]
+    refused = run("ansible", *task, *policy)
+    assert run.code == 2, refused
+    assert f"{environment} is in the docker container {container}, which the policy lets nobody change" in refused
+    description = ["exec", container, "cat", f"{environment}/conda-meta/description"]
+    assert docker.run(*description, check=False).returncode != 0
+    changed = run("ansible", *task)
+    assert run.code == 0, changed
+    assert "of a user" in docker.run(*description).stdout
+    again = run("ansible", *task, *policy)
+    assert run.code == 0, again  # nothing is to be changed, so nothing is refused
+    ledger = docker.run("exec", container, "cat", "/var/log/labfleet-conda/ledger.jsonl").stdout
+    record = json.loads(ledger.splitlines()[-1])
+    assert (record["outcome"], record["prefix"]) == ("committed", environment)
+    inside = record["host"]["container"]
+    assert (inside["engine"], inside["name"]) == ("docker", container)
+    assert inside["image"].startswith("labfleet/condapython")

@@ -39,6 +39,7 @@ class Engines:
         self.mark = "test-" + uuid.uuid4().hex[:8]
         self.conda = podman.containers()[hosts.host_named("conda4316").container]
         self.made: list[tuple[t.Any, str]] = []
+        self.images: list[tuple[t.Any, str]] = []
 
     def run(self, engine: t.Any, name: str, *arguments: str, image: str = "", command: t.Sequence[str] = ()) -> str:
         """Start a container; returns its name."""
@@ -53,6 +54,8 @@ class Engines:
     def remove(self) -> None:
         for engine, name in self.made:
             engine.run("rm", "--force", *(["--time", "0"] if engine is podman else []), "--volumes", name, check=False)
+        for engine, image in self.images:
+            engine.run("rmi", "--force", image, check=False)
 
 
 @pytest.fixture
@@ -276,6 +279,9 @@ def test_the_containers_of_another_user(engines: Engines) -> None:
         assert [(found["version"], found["owner"]) for found in item["installations"]] == [("4.3.16", "root")], (
             done.stderr
         )
+        drift = item["drift"]
+        assert (drift["status"], drift["changed"], drift["complete"]) == ("compared", False, True), drift
+        assert drift["image"]["there"] and drift["image"]["names"] == ["localhost/tiny:1"]
     images = [item for item in result["images"] if item["engine_user"] == "labuser"]
     assert [(item["names"], len(item["environments"])) for item in images] == [(["localhost/tiny:1"], 1)]
 

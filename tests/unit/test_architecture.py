@@ -31,7 +31,7 @@ PRIVATE = """\
 """
 
 # Rooms from the top of the house to the ground. A room may import the rooms after it in this list, never one before it.
-ROOMS = ("_change", "_audit", "_ledger", "_discover", "_prefix", "_spec", "_system")
+ROOMS = ("_condarefresh", "_change", "_audit", "_ledger", "_discover", "_prefix", "_spec", "_system")
 # What else each kind of plugin may import of ours. The faces on the controller use the rooms through plugin_utils.
 ALLOWED = {
     "modules": {f"module_utils.{room}" for room in ROOMS},

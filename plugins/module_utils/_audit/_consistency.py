@@ -38,7 +38,8 @@ class Lack(t.NamedTuple):
 
 
 # What the dependencies of one record come to in an environment: what does not fit, and what could not be judged.
-_Judged = t.Tuple[t.List[Lack], t.List[str]]
+_Judged = t.Tuple[t.Sequence[Lack], t.Sequence[str]]
+_NOTHING: _Judged = ((), ())
 
 
 class Consistency:
@@ -65,19 +66,21 @@ class Consistency:
         installed.update((record.name, record) for record in records)
         numbers = {name: id(record) for name, record in installed.items()}
         virtual = _virtual(records)
+        number_of = numbers.get
         found: t.List[Lack] = []
         unjudged: t.Dict[str, None] = {}
         for record in records:
-            self._check()
             # Environments share the records that are the same; numbers stand for them, and for None.
-            key = (id(record), virtual, *map(numbers.get, self._names_in(record)))
+            key = (id(record), virtual, *map(number_of, self._names_in(record)))
             judged = self._judged.get(key)
             if judged is None:
+                self._check()
                 judged = self._judge(record, installed, virtual)
                 if len(self._judged) < MAX_REMEMBERED:
                     self._judged[key] = judged
-            found += judged[0]
-            unjudged.update(dict.fromkeys(judged[1]))
+            if judged is not _NOTHING:
+                found += judged[0]
+                unjudged.update(dict.fromkeys(judged[1]))
         return found, list(unjudged)
 
     def _names_in(self, record: Record) -> t.List[t.Optional[str]]:
@@ -115,7 +118,7 @@ class Consistency:
                     unjudged.append(spec)
                 elif not answer:
                     found.append(Lack(package, spec, "%s %s %s" % other[:3]))
-        return found, unjudged
+        return (found, unjudged) if found or unjudged else _NOTHING
 
     def _matches(self, text: str, record: Record) -> t.Optional[bool]:
         key = (text, record.name, record.version, record.build)

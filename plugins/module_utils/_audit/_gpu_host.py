@@ -13,17 +13,12 @@ import re
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._cuda_table import CudaTable
-from ansible_collections.labfleet.conda.plugins.module_utils._audit._gpu_stack import (
-    Stack,
-    is_of_interest,
-    read_stack,
-)
-from ansible_collections.labfleet.conda.plugins.module_utils._audit._gpu_truth import (
+from ansible_collections.labfleet.conda.plugins.module_utils._audit._gpu_parts import (
     Device,
+    Stack,
     Target,
     Verdict,
-    judge,
-    words,
+    is_of_interest,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import Environment
 from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent
@@ -37,6 +32,17 @@ if t.TYPE_CHECKING:
     from ansible_collections.labfleet.conda.plugins.module_utils._audit._context import Audit
 
 _Map = t.Dict[str, t.Any]
+
+
+class _Expert:
+    """Reads and judges CUDA stacks. Its code is long, and a host without a stack in any environment is spared it."""
+
+    def __init__(self) -> None:
+        from ansible_collections.labfleet.conda.plugins.module_utils._audit import _gpu_stack, _gpu_truth
+
+        self.read_stack = _gpu_stack.read_stack
+        self.judge = _gpu_truth.judge
+        self.words = _gpu_truth.words
 
 
 class GpuHost:
@@ -97,9 +103,10 @@ class GpuHost:
         if environment.prefix not in self._stacks:
             stack = Stack()
             if is_of_interest(environment):
+                expert = _Expert()
                 try:
                     with self._audit.root.directory(environment.prefix) as prefix:
-                        stack = read_stack(environment, prefix, self.table)
+                        stack = expert.read_stack(environment, prefix, self.table)
                 except Absent:
                     self._audit.unknown(environment.prefix, "it vanished while it was looked at")
                 for path, reason in stack.notes:
@@ -110,7 +117,9 @@ class GpuHost:
     def verdict(self, environment: Environment) -> Verdict:
         """What becomes of an environment on the target."""
         if environment.prefix not in self._verdicts:
-            verdict = judge(self.stack(environment), self.target, self.table)
+            stack, verdict = self.stack(environment), Verdict()
+            if stack != Stack():
+                verdict = _Expert().judge(stack, self.target, self.table)
             for text in verdict.unknown:
                 self._audit.unknown(environment.prefix, "it is not known %s" % text)
             self._verdicts[environment.prefix] = verdict
@@ -147,15 +156,15 @@ class GpuHost:
             return None
 
     def _entry(self, environment: Environment) -> _Map:
-        stack = self._stacks[environment.prefix]
-        here = judge(stack, self.present, self.table)
-        there = judge(stack, self.assumed, self.table) if self.assumed else None
+        stack, expert = self._stacks[environment.prefix], _Expert()
+        here = expert.judge(stack, self.present, self.table)
+        there = expert.judge(stack, self.assumed, self.table) if self.assumed else None
         return {
             "prefix": environment.prefix,
             "name": self._audit.name_of(environment),
             "owner": self._audit.user(environment.uid),
             "cuda": stack.cuda,
-            "holds": [words(item) for item in stack.frameworks]
+            "holds": [expert.words(item) for item in stack.frameworks]
             or ["%s %s" % (item.package, item.version) for item in stack.toolkits + stack.cudnns],
             "present": _answer(here, stack, self.present),
             "assumed": _answer(there, stack, t.cast(Target, self.assumed)) if there else None,

@@ -18,6 +18,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._audit._cuda_table 
     minor,
     numbers,
 )
+from ansible_collections.labfleet.conda.plugins.module_utils._audit._gpu_parts import CPU, Framework, Library, Stack
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import Environment, site_packages
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._pip import normalize
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._records import RecordName
@@ -25,76 +26,12 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._directory 
 from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, Unreadable
 
 MAX_TEXT_FILE = 64 * 1024
-CPU = "cpu"
 _ARCH_FILE = "etc/conda/activate.d/libtorch_activate.sh"
-_RECORDS = frozenset(
-    "pytorch libtorch tensorflow tensorflow-base jaxlib cudatoolkit cuda-cudart libcublas cudnn libcudnn cuda-version "
-    "cuda-arch".split()
-)
-_PIP = re.compile(r"^(?:torch|tensorflow(?:-cpu|-gpu)?|jaxlib|jax-cuda\d+-plugin|cupy-cuda\d+x?|nvidia-.+)$")
 # Not NCCL and the like, which other packages bring too. Of some, the own version is that of CUDA.
 _RUNTIMES = re.compile(
     r"^nvidia-(cuda-runtime|cuda-nvrtc|cublas|cufft|curand|cusolver|cusparse|nvjitlink)(?:-cu(\d{2}))?$"
 )
 _VERSIONED_AS_CUDA = ("cuda-runtime", "cuda-nvrtc", "cublas", "nvjitlink")
-
-
-class Framework(t.NamedTuple):
-    """One build of PyTorch, TensorFlow, JAX or CuPy.
-
-    :param cuda: the CUDA release it is built for, or its major only; C(cpu), C(rocm) or C(xpu); None if nothing tells.
-    :param origin: C(conda) or C(pip).
-    :param source: what tells it.
-    :param kernels: what machine code it holds, where that is known.
-    :param cudnn: the major of cuDNN it is built for.
-    """
-
-    name: str
-    version: str
-    cuda: t.Optional[str]
-    origin: str
-    source: str
-    kernels: t.Optional[Kernels] = None
-    cudnn: t.Optional[int] = None
-
-    @property
-    def has_cuda(self) -> bool:
-        return self.cuda is not None and self.cuda[:1].isdigit()
-
-
-class Library(t.NamedTuple):
-    """A CUDA runtime or a cuDNN: its version, or its major only, who brought it, and the package that tells.
-
-    :param major: for cuDNN, the CUDA major it is built for.
-    """
-
-    version: str
-    origin: str
-    package: str
-    major: t.Optional[int] = None
-
-
-class Stack(t.NamedTuple):
-    """All of an environment that has to do with CUDA; notes are paths and reasons of what could not be read."""
-
-    frameworks: t.Tuple[Framework, ...] = ()
-    toolkits: t.Tuple[Library, ...] = ()
-    cudnns: t.Tuple[Library, ...] = ()
-    least_capability: t.Optional[str] = None
-    platform: str = "linux-64"
-    notes: t.Tuple[t.Tuple[str, str], ...] = ()
-
-    @property
-    def torch(self) -> t.Optional[Framework]:
-        """The PyTorch that an import finds: pip writes over conda's."""
-        copies = [item for item in self.frameworks if item.name == "torch"]
-        return copies[-1] if copies else None
-
-    @property
-    def cuda(self) -> t.Optional[str]:
-        """The CUDA release of the environment: that of its first framework with CUDA, else of its first runtime."""
-        names = [t.cast(str, item.cuda) for item in self.frameworks if item.has_cuda]
-        return (names + [item.version for item in self.toolkits] + [None])[0]
 
 
 class Texts(t.NamedTuple):
@@ -104,13 +41,6 @@ class Texts(t.NamedTuple):
     tensorflow: str = ""
     archs: str = ""
     arch_path: str = ""
-
-
-def is_of_interest(environment: Environment) -> bool:
-    """Whether an environment has anything to do with CUDA, as the names of its packages tell."""
-    return any(record.name in _RECORDS for record in environment.records or ()) or any(
-        _PIP.match(normalize(package.name)) for package in environment.pip_packages
-    )
 
 
 def read_stack(environment: Environment, prefix: Directory, table: CudaTable) -> Stack:
@@ -356,13 +286,8 @@ def _cudnns(records: t.Mapping[str, RecordName], pip: t.Mapping[str, str]) -> t.
 
 
 __all__ = (
-    "CPU",
-    "Framework",
-    "Library",
-    "Stack",
     "Texts",
     "cuda_of_build",
-    "is_of_interest",
     "make_stack",
     "parse_arch_list",
     "read_stack",

@@ -18,60 +18,17 @@ from ansible_collections.labfleet.conda.plugins.module_utils._audit._cuda_table 
     minor,
     numbers,
 )
-from ansible_collections.labfleet.conda.plugins.module_utils._audit._gpu_stack import CPU, Framework, Stack
-from ansible_collections.labfleet.conda.plugins.module_utils._audit._rule import Problem
+from ansible_collections.labfleet.conda.plugins.module_utils._audit._gpu_parts import (
+    CPU,
+    Device,
+    Framework,
+    Stack,
+    Target,
+    Verdict,
+    dropped_devices,
+)
 
 _FRAMEWORK = {"torch": "PyTorch", "tensorflow": "TensorFlow", "jax": "JAX", "cupy": "CuPy"}
-
-
-class Device(t.NamedTuple):
-    """A kind of GPU: its name and its compute capability, None where the tables do not know it."""
-
-    name: str
-    capability: t.Optional[str]
-
-
-class Target(t.NamedTuple):
-    """What a stack is judged against.
-
-    :param driver: the version, or a branch alone; None where there is no driver.
-    :param devices: the different kinds of GPUs.
-    :param assumed: whether the driver is assumed, not loaded.
-    :param compat: the version of a libcuda for forward compatibility that lies at hand.
-    """
-
-    driver: t.Optional[str]
-    devices: t.Tuple[Device, ...] = ()
-    assumed: bool = False
-    compat: t.Optional[str] = None
-
-    @property
-    def driver_words(self) -> str:
-        return "the %s driver is %s" % ("assumed" if self.assumed else "loaded", self.driver)
-
-
-class Verdict:
-    """The problems of one environment by rule, and what could not be judged."""
-
-    def __init__(self) -> None:
-        self.problems: t.List[t.Tuple[str, Problem]] = []
-        self.unknown: t.List[str] = []
-
-    def add(self, rule: str, evidence: str, **more: t.Any) -> None:
-        self.problems.append((rule, Problem(evidence, **more)))
-
-    def of(self, rule: str) -> t.List[Problem]:
-        return [problem for name, problem in self.problems if name == rule]
-
-    @property
-    def answer(self) -> str:
-        """In one word: C(fails), C(unknown), C(limited) or C(ok), as far as driver and GPUs go."""
-        found = [problem.severity for name, problem in self.problems if name in ("env.gpu_driver", "env.gpu_arch")]
-        if any(severity in (None, "high") for severity in found):
-            return "fails"
-        if self.unknown or "medium" in found:
-            return "unknown"
-        return "limited" if found else "ok"
 
 
 def judge(stack: Stack, target: Target, table: CudaTable) -> Verdict:
@@ -154,17 +111,6 @@ def _driver_remedy(stack: Stack, item: str, least: str, target: Target, table: C
 def _install(torch: str, cuda: str) -> str:
     tag = "cu" + cuda.replace(".", "")
     return "python -m pip install 'torch==%s.*' --index-url https://download.pytorch.org/whl/%s" % (torch, tag)
-
-
-def dropped_devices(target: Target, table: CudaTable) -> t.List[t.Tuple[Device, str, int]]:
-    """The devices that the driver's branch no longer serves, with their architecture and its last branch."""
-    found = []
-    branch = numbers(target.driver or "")[:1]
-    for device in target.devices:
-        known = table.architecture(device.capability) if device.capability else None
-        if branch and known and known.last_branch is not None and branch[0] > known.last_branch:
-            found.append((device, known.name, known.last_branch))
-    return found
 
 
 def _dropped(verdict: Verdict, target: Target, table: CudaTable) -> None:
@@ -380,4 +326,4 @@ def names(devices: t.Iterable[Device]) -> str:
     )
 
 
-__all__ = ("Device", "Target", "Verdict", "dropped_devices", "judge", "names", "words")
+__all__ = ("judge", "names", "words")

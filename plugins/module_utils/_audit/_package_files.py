@@ -121,10 +121,9 @@ def _files_of_all(environment: Environment, prefix: Directory, audit: Audit) -> 
             if count > MAX_NAMES:
                 audit.unknown(prefix.path, _TOO_MANY % MAX_NAMES)
                 return
-            name = _record_file(record)
             try:
                 if record.files is None:
-                    names = parse_files(meta.read(name))
+                    names = parse_files(meta.read(_record_file(record)))
                     count += len(names)
                     yield record, _grouped(names)
                     continue
@@ -138,7 +137,8 @@ def _files_of_all(environment: Environment, prefix: Directory, audit: Audit) -> 
                 count += found[0]
                 yield record, found[1]
             except (BadRecord, Unreadable, Absent) as error:
-                audit.unknown(meta.join(name), getattr(error, "reason", None) or str(error) or "it vanished")
+                reason = getattr(error, "reason", None) or str(error) or "it vanished"
+                audit.unknown(meta.join(_record_file(record)), reason)
 
 
 def _remember(count: int, audit: Audit) -> bool:

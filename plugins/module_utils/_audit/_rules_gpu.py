@@ -13,7 +13,7 @@ import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._context import Audit
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._cuda_table import is_over, minor, numbers
-from ansible_collections.labfleet.conda.plugins.module_utils._audit._gpu_truth import dropped_devices
+from ansible_collections.labfleet.conda.plugins.module_utils._audit._gpu_parts import dropped_devices
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._remedies import quoted, sudoer
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._rule import Problem, Rule
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import Environment

@@ -48,6 +48,10 @@ class _Package(t.NamedTuple):
     record: t.Optional[Record]
 
 
+# Names on PyPI, with the version.
+_Names = t.FrozenSet[t.Tuple[str, str]]
+
+
 def _advisories(audit: Audit) -> t.Optional[Advisories]:
     """The data of the control node, taken apart once; None where there is none."""
 
@@ -67,16 +71,18 @@ def _packages(environment: Environment, audit: Audit) -> t.List[_Package]:
 
 def _judged(
     packages: t.Iterable[_Package], advisories: Advisories, audit: Audit
-) -> t.Iterator[t.Tuple[_Package, Verdict, t.List[str]]]:
-    """The verdict on each package and its names on PyPI; the same package of other environments is judged once."""
-    memo: t.Dict[t.Any, t.Tuple[Verdict, t.List[str]]] = audit.memo("vulnerabilities.records", dict)
+) -> t.Iterator[t.Tuple[_Package, Verdict, _Names]]:
+    """The verdict on each package, and what it is called; the same package of other environments is judged once."""
+    memo: t.Dict[t.Any, t.Tuple[Verdict, _Names]] = audit.memo("vulnerabilities.records", dict)
     for package in packages:
-        record = package.record
-        key = (*package[:3], *((record.url, record.channel) if record else ()))
-        if key not in memo:
-            memo[key] = _judge(package, advisories)
-            _count(audit, memo[key][0].verdict)
-        yield (package, *memo[key])
+        name, version, build, record = package
+        key = (name, version, build, record.url, record.channel) if record else (name, version, build)
+        known = memo.get(key)
+        if known is None:
+            verdict, names = _judge(package, advisories)
+            known = memo[key] = verdict, frozenset((other, version) for other in (normalize(name), *names))
+            _count(audit, verdict.verdict)
+        yield (package, *known)
 
 
 def _judge(package: _Package, advisories: Advisories) -> t.Tuple[Verdict, t.List[str]]:
@@ -98,11 +104,9 @@ def _vulnerable_packages(environment: Environment, audit: Audit) -> t.Iterator[P
     if advisories is None:
         return
     is_base = audit.is_base(environment)
-    present = set()
+    present: t.Set[t.Tuple[str, str]] = set()
     for package, verdict, names in _judged(_packages(environment, audit), advisories, audit):
-        present.add((normalize(package.name), package.version))
-        for name in names:
-            present.add((name, package.version))
+        present.update(names)
         if verdict.verdict == UNMAPPED and verdict.reason and verdict.reason.startswith("its version"):
             audit.unknown(environment.prefix, "%s: %s" % (package.name, verdict.reason))
         if verdict.verdict == VULNERABLE and not (is_base and package.name in _TOOL_CHAIN):

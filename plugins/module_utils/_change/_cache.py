@@ -47,6 +47,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._discover._cache_co
     INDEX,
     LEFTOVER,
     PACKAGE,
+    Contents,
     contents,
     freed,
     taken_by,
@@ -141,7 +142,7 @@ class _Task:
         do = {REPORTED: self._report, CLEANED: self._clean, MOVED: self._move, SPLIT: self._split}[state]
         do(place, entry, result, pending)
 
-    def _plan(self, place: CachePlace, entry: _Map, *, size: t.Optional[int]) -> CachePlan:
+    def _plan(self, place: CachePlace, entry: _Map, found: t.Optional[Contents]) -> CachePlan:
         options = self.options
         everything = options["state"] == REPORTED
         kinds = frozenset(kind for name, kind in _KINDS.items() if everything or options[name])
@@ -153,8 +154,8 @@ class _Task:
             made[:] = made or [CacheUses(self.host.look(place), place.path, closed_to=place.closed_to)]
             return made[0]
 
-        gathering = Gathering(self.root, place, question, uses)
-        plan = plan_removal(gathering.run(), size=size, keep_bytes=goal)
+        gathering = Gathering(self.root, place, question, uses, found.items if found else ())
+        plan = plan_removal(gathering.run(), size=found.bytes if found else None, keep_bytes=goal)
         entry["kept"] = plan.kept()
         entry["unseen"] = [{"path": path, "reason": why} for path, why in sorted(gathering.unseen.items())]
         entry["unseen"] = entry["unseen"][:_MAX_UNSEEN]
@@ -164,7 +165,7 @@ class _Task:
         entry["used_by"] = plan.used_by()
         return plan
 
-    def _measure(self, place: CachePlace, entry: _Map) -> int:
+    def _measure(self, place: CachePlace, entry: _Map) -> Contents:
         found = contents(self.root, place.path, lambda path, reason: None)
         if found is None:
             raise Refused("%s vanished while it was looked at: run the task again." % place.path)
@@ -174,17 +175,16 @@ class _Task:
             size, inodes = taken_by(found.items, kind)
             number = sum(item.kind == kind for item, _count in found.items)
             entry[name] = {"count": number, "bytes": size, "inodes": inodes}
-        return found.bytes
+        return found
 
     def _report(self, place: CachePlace, entry: _Map, _result: _Map, _pending: bool) -> None:
-        size = self._measure(place, entry)
-        plan = self._plan(place, entry, size=size)
+        plan = self._plan(place, entry, self._measure(place, entry))
         entry["removable"] = [item.as_dict() for item in plan.remove]
         entry["reclaimable"] = dict(zip(("bytes", "inodes"), plan.freed))
 
     def _clean(self, place: CachePlace, entry: _Map, result: _Map, pending: bool) -> None:
-        size = self._measure(place, entry) if self.options["keep_bytes"] is not None else None
-        plan = self._plan(place, entry, size=size)
+        found = self._measure(place, entry) if self.options["keep_bytes"] is not None else None
+        plan = self._plan(place, entry, found)
         _tell(entry, plan, result)
         if self.check and plan.remove:
             result.update(changed=True, outcome="planned")
@@ -198,7 +198,7 @@ class _Task:
         self._conclude(place, answer, result, action=CLEAN)
 
     def _move(self, place: CachePlace, entry: _Map, result: _Map, pending: bool) -> None:
-        size = self._measure(place, entry)
+        size = self._measure(place, entry).bytes
         if pending and not self.check:  # it decides where the cache is now
             answer = self._as_owner(place, lambda session: {}, what="finishes a move", action=MOVE)
             self._conclude(place, answer, result, action=MOVE)

@@ -62,11 +62,20 @@ class Gathering:
     """Asks for each thing in a cache whether it may go.
 
     :param uses: tells who uses the cache, by a look at the host, which is made when it is first asked for.
+    :param counted: things of the cache that were counted already, which is the dearest question.
     :ivar unseen: path and reason of what could not be looked at.
     """
 
-    def __init__(self, root: Root, place: CachePlace, question: Question, uses: t.Callable[[], CacheUses]) -> None:
+    def __init__(
+        self,
+        root: Root,
+        place: CachePlace,
+        question: Question,
+        uses: t.Callable[[], CacheUses],
+        counted: t.Iterable[t.Tuple[Item, Count]] = (),
+    ) -> None:
         self.unseen: t.Dict[str, str] = {}
+        self._counted = {item.name: (item, count) for item, count in counted if count.complete}
         self._root, self._place, self._question, self._uses = root, place, question, uses
         self._found: _Candidates = {}
         self._packages: t.Set[str] = set()
@@ -130,7 +139,7 @@ class Gathering:
 
     def _ask_hard_links(self, top: Directory) -> None:
         for candidate in self._open():
-            count: Count = count_item(top, candidate.item, self._note)
+            count = self._count(top, candidate.item)
             if candidate.item.kind == INDEX:  # its files go, the directory stays
                 taken = candidate.item.status.st_blocks * 512
                 count = count._replace(alone_bytes=count.alone_bytes - taken, alone_inodes=count.alone_inodes - 1)
@@ -142,6 +151,12 @@ class Gathering:
                 self._keep(candidate.item.name, UNSEEN)
             elif candidate.item.kind == PACKAGE and count.has_links_elsewhere:
                 self._keep(candidate.item.name, HARD_LINKED)
+
+    def _count(self, top: Directory, item: Item) -> Count:
+        known = self._counted.get(item.name)
+        if known is not None and _is_same(known[0], item):
+            return known[1]
+        return count_item(top, item, self._note)
 
     def _ask_soft_links(self) -> None:
         """What is left is unused, unless an environment links to it softly, or one that could not be looked at may."""
@@ -161,6 +176,12 @@ class Gathering:
             elif uses.unseen and self._found[name].kept is None:
                 self._keep(name, UNSEEN)
         self.unseen.update(uses.unseen)
+
+
+def _is_same(one: Item, other: Item) -> bool:
+    """Whether it is the same thing still, for all that is seen from outside."""
+    old, new = one.status, other.status
+    return (old.st_dev, old.st_ino, old.st_mtime_ns) == (new.st_dev, new.st_ino, new.st_mtime_ns)
 
 
 def _last_linked(top: Directory, name: str) -> t.List[t.Tuple[float, str]]:

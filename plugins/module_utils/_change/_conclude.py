@@ -14,6 +14,7 @@ import datetime
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import Failed, Refused
+from ansible_collections.labfleet.conda.plugins.module_utils._change._in_container import host_of
 from ansible_collections.labfleet.conda.plugins.module_utils._change._journal import DONE
 from ansible_collections.labfleet.conda.plugins.module_utils._change._place import Place, look_at, refuse_unless_ours
 from ansible_collections.labfleet.conda.plugins.module_utils._change._prune import prune, prune_set_aside
@@ -128,6 +129,7 @@ def write_down(
         return None
     now = datetime.datetime.now(datetime.timezone.utc)
     who = {"run": options["run_id"]} if options["run_id"] else {}
+    host = host_of(options)
     try:
         ledger = place_at(options["ledger"])
     except LedgerError as error:
@@ -143,7 +145,7 @@ def write_down(
                 if entry is not None:
                     continue
                 record["message"] = _late(record["message"])
-            entry = Head(*append(ledger, dict(record, who=who), now=now))
+            entry = Head(*append(ledger, dict(record, who=who, host=host), now=now))
     except LedgerError as error:
         text = "%s The journal keeps it, and the next run writes it."
         kept = any(map(_journal_of, records))

@@ -23,6 +23,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._config_pla
 from ansible_collections.labfleet.conda.plugins.module_utils._change._config_plan import Plan, plan_text
 from ansible_collections.labfleet.conda.plugins.module_utils._change._config_wish import Wish, wish_of
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import ChangeError, Failed, Refused
+from ansible_collections.labfleet.conda.plugins.module_utils._change._in_container import host_of
 from ansible_collections.labfleet.conda.plugins.module_utils._change._journal import DONE, read_journal
 from ansible_collections.labfleet.conda.plugins.module_utils._change._options import refuse_options
 from ansible_collections.labfleet.conda.plugins.module_utils._change._store import STATE
@@ -246,7 +247,9 @@ def _write_down(place: Place, options: t.Mapping[str, t.Any], outcome: str, mess
     who = {"run": options["run_id"]} if options["run_id"] else {}
     try:
         ledger = place_at(options["ledger"])
-        entry = append(ledger, dict(record, who=who), now=datetime.datetime.now(datetime.timezone.utc))
+        entry = append(
+            ledger, dict(record, who=who, host=host_of(options)), now=datetime.datetime.now(datetime.timezone.utc)
+        )
         result["ledger"] = {"path": ledger.path, **entry._asdict()}
     except LedgerError as error:
         result["ledger"] = {"path": options["ledger"], "problem": str(error)}

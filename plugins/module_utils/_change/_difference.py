@@ -165,7 +165,7 @@ class Comparison:
 
     def _judge_content(self, path: str, entry: Entry, status: t.Any) -> str:
         if entry.kind != "f":
-            kept = self._mender.kept_status(path, entry.name)
+            kept = self._mender.kept_status(path, entry)
             return SAME if entry.how == LEFT or (kept and kept.st_ino == status.st_ino) else PUT
         unchanged = (status.st_size, status.st_mtime_ns) == (entry.size, entry.mtime)
         if entry.how == LEFT:
@@ -175,7 +175,7 @@ class Comparison:
             return SAME if unchanged or not entry.owned else PUT
         if unchanged and entry.how == COPIED and (status.st_ino, status.st_ctime_ns) == (entry.inode, entry.extra):
             return SAME
-        return SAME if unchanged and self._mender.has_kept_content(path, entry.name) else PUT
+        return SAME if unchanged and self._mender.has_kept_content(path, entry) else PUT
 
     def _several_names(self) -> t.Set[int]:
         """The inode numbers of files with several names in the manifest, of which one at least was copied."""

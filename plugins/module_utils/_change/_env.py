@@ -17,7 +17,8 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._env_create
     CREATE,
     CreateWork,
     create,
-    is_half_made,
+    half_made,
+    heal_caches,
     new_change,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._env_export import Around, export
@@ -38,6 +39,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._env_reques
 from ansible_collections.labfleet.conda.plugins.module_utils._change._env_target import Target, find_target, new_target
 from ansible_collections.labfleet.conda.plugins.module_utils._change._env_work import EnvWork
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import ChangeError, Refused
+from ansible_collections.labfleet.conda.plugins.module_utils._change._in_container import refuse_in_container
 from ansible_collections.labfleet.conda.plugins.module_utils._change._options import refuse_options
 from ansible_collections.labfleet.conda.plugins.module_utils._change._packages import (
     NoEnvironment,
@@ -110,6 +112,7 @@ class _Wish:
             return self._result
         place = look_at(self._options["prefix"], target.prefix)
         refuse_unless_ours(place, trusted=self._options["trusted_writers"])
+        refuse_in_container(place.prefix, self._options, self._result)
         if pending and not self._check and self._clear_half_made(place):
             return self._create(target._replace(exists=False))
         if plan.changes_packages and self._wanted.marks.frozen is not False:
@@ -132,9 +135,11 @@ class _Wish:
         """Take an environment away whose creation was cut off; whether it was such."""
 
         def work(session: Session) -> _Map:
-            if not is_half_made(session.folder, session.prefix):
+            journal = half_made(session.folder, session.prefix)
+            if journal is None:
                 return {}
             self._note("removes %s, whose creation was cut off" % session.prefix)
+            heal_caches(session.prefix, journal)
             take_away(session.prefix)
             text = "The creation of an interrupted run was undone: what there was of the environment was removed."
             session.records.append(
@@ -154,6 +159,7 @@ class _Wish:
         if place is None:
             raise Refused("%s cannot be made." % target.prefix)
         refuse_unless_ours(place, trusted=options["trusted_writers"])
+        refuse_in_container(place.prefix, options, self._result)
         change = new_change()
         work = CreateWork(change, options, self._wanted, check=self._check, note=self._note)
         folders = place.configuration.environment_directories if place.configuration else []
@@ -191,6 +197,7 @@ def _absent(target: Target, options: _Options, result: _Map, *, check: bool, not
     refuse_removal(_environment(target.prefix))
     place = look_at(options["prefix"], target.prefix)
     refuse_unless_ours(place, trusted=options["trusted_writers"])
+    refuse_in_container(place.prefix, options, result)
     refuse_frozen(place, options, result)
     deferred = None if check else put_off(place, options, note=note)
     if deferred is not None:

@@ -30,6 +30,10 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._journal im
     Journal,
     read_journal,
 )
+from ansible_collections.labfleet.conda.plugins.module_utils._change._package_caches import (
+    remove_broken,
+    unpacked_since,
+)
 from ansible_collections.labfleet.conda.plugins.module_utils._change._package_changes import diff_texts
 from ansible_collections.labfleet.conda.plugins.module_utils._change._packages import read_packages
 from ansible_collections.labfleet.conda.plugins.module_utils._change._place import Place
@@ -54,6 +58,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._update_pla
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import Environment
 from ansible_collections.labfleet.conda.plugins.module_utils._system._clock import seconds_now
 from ansible_collections.labfleet.conda.plugins.module_utils._system._durable import sync_file_system
+from ansible_collections.labfleet.conda.plugins.module_utils._system._files import read_text
 from ansible_collections.labfleet.conda.plugins.module_utils._system._new_prefix import (
     Taken,
     clear_hidden,
@@ -63,6 +68,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._new_prefix
 )
 
 _Map = t.Dict[str, t.Any]
+_BEGAN = "conda-meta/created_at"
 
 
 class NewStore(Store):
@@ -76,7 +82,7 @@ class NewStore(Store):
         return {}
 
     def restore(self, snapshot: str, journal: Journal) -> _Map:
-        return {}
+        return {"caches": heal_caches(self.prefix, journal)}
 
     def drop(self, snapshot: str) -> None:
         pass
@@ -127,6 +133,9 @@ class CreateWork(EnvWork):
         self._open, self._before = self.wanted.open_in(before), before
         plan = self._commands(session, driver)
         return self._create(session, driver, plan, before)
+
+    def settle(self, session: Session) -> t.Callable[[], None]:
+        return lambda: None  # the store lets the kernel write by then
 
     def _commands(self, session: Session, driver: t.Any) -> UpdatePlan:
         """What fills it: one command, without a plan of the tool beforehand."""
@@ -188,7 +197,7 @@ def filled(place: Place, path: str, work: t.Any, change: str, lock_seconds: floa
     """
     journal = Journal(change, APPLY, (), (), {"action": CREATE, "prefix": path, "snapshot": change})
     content = json.dumps(dict(journal._asdict(), format=FORMAT)).encode("utf-8")
-    files = {"conda-meta/history": b"", "conda-meta/created_at": b"%.3f" % seconds_now()}
+    files = {"conda-meta/history": b"", _BEGAN: b"%.3f" % seconds_now()}
     if not work.check:
         files["%s/%s" % (STATE, FILE_NAME)] = content
     try:
@@ -220,10 +229,25 @@ def new_change() -> str:
     return identifier()
 
 
-def is_half_made(folder: int, prefix: str) -> bool:
-    """Whether the journal of an environment tells that its creation was cut off."""
+def heal_caches(prefix: str, journal: Journal) -> t.List[str]:
+    """Remove what a creation has left half unpacked in the caches; the directories that were removed.
+
+    :param prefix: the environment, which still tells when its creation began.
+    """
+    began = read_text(prefix + "/" + _BEGAN)
+    try:
+        since = float(began or "")
+    except ValueError:
+        return []
+    return remove_broken(journal.caches, unpacked_since(journal.caches, since))
+
+
+def half_made(folder: int, prefix: str) -> t.Optional[Journal]:
+    """The journal of an environment whose creation was cut off; None where that is not so."""
     journal = read_journal(folder, prefix)
-    return journal is not None and journal.record.get("action") == CREATE and journal.phase != "done"
+    if journal is None or journal.record.get("action") != CREATE or journal.phase == "done":
+        return None
+    return journal
 
 
-__all__ = ("CREATE", "CreateWork", "NewStore", "create", "filled", "is_half_made", "new_change")
+__all__ = ("CREATE", "CreateWork", "NewStore", "create", "filled", "half_made", "heal_caches", "new_change")

@@ -89,7 +89,8 @@ def env_plan(
     """
     records = environment.records or []
     specs, unknown = _open_specs(request, records, contents.record)
-    explicit = tuple(item for item in request.explicit if not _is_there(item, records, contents.record))
+    there = {tuple(record): record for record in records}
+    explicit = tuple(item for item in request.explicit if not _is_there(item, there.get(item.dist), contents.record))
     requirements = [parse_requirement(text) for text in request.pip]
     pip = _open_requirements(requirements, environment, contents)
     extras: t.Tuple[str, ...] = ()
@@ -114,16 +115,15 @@ def _open_specs(
     return tuple(open_), unknown
 
 
-def _is_there(item: ExplicitPackage, records: t.Iterable[RecordName], content: Content) -> bool:
+def _is_there(item: ExplicitPackage, record: t.Optional[RecordName], content: Content) -> bool:
     """Whether a package is installed, and is the very archive, as far as the sums tell."""
-    for record in records:
-        if tuple(record) == item.dist:
-            found = content(record)
-            if found is None:
-                return True
-            sums = [(found.md5, item.md5), (found.sha256, item.sha256)]
-            return not any(one and other and one != other for one, other in sums)
-    return False
+    if record is None:
+        return False
+    found = content(record)
+    if found is None:
+        return True
+    sums = [(found.md5, item.md5), (found.sha256, item.sha256)]
+    return not any(one and other and one != other for one, other in sums)
 
 
 def extras_of(request: Request, records: t.Sequence[RecordName], content: Content) -> t.Tuple[str, ...]:

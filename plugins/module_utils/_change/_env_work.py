@@ -23,6 +23,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._env_change
 from ansible_collections.labfleet.conda.plugins.module_utils._change._env_marks import apply_marks
 from ansible_collections.labfleet.conda.plugins.module_utils._change._env_plan import EnvPlan, extras_of
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import Failed
+from ansible_collections.labfleet.conda.plugins.module_utils._change._held_plan import closed_on_error
 from ansible_collections.labfleet.conda.plugins.module_utils._change._package import Package
 from ansible_collections.labfleet.conda.plugins.module_utils._change._package_changes import (
     PackageChange,
@@ -111,12 +112,17 @@ class EnvWork(Work):
             rules = Rules(options, self._may_move_python(), self.options["allow_downgrade"])
             specs = tuple(map(parse_match_spec, self.wanted.request.specs))
             planner = DesiredPlanner(session.place, driver, rules, before.details or ())
-            plan = planner.plan(Desired(specs, PRESENT))
+            plan = planner.plan(Desired(specs, PRESENT), meanwhile=None if self.check else self.meanwhile)
+        with closed_on_error(plan.held):
+            return self._with_rest(session, driver.tool, plan, before)
+
+    def _with_rest(self, session: Session, tool: Tool, plan: UpdatePlan, before: Environment) -> UpdatePlan:
+        """The plan of the tool, and what is done after that."""
         commands = list(plan.commands)
         actions = plan.actions
         if self._open.explicit:
             actions = _with_explicit(actions, self._open, before)
-            commands.append(explicit_command(driver.tool, options, session.prefix))
+            commands.append(explicit_command(tool, self.tool_options(session.place, tool), session.prefix))
         actions = self._with_extras(actions, before)
         return plan._replace(actions=actions, commands=tuple(commands), wanted=plan.wanted or self._wanted())
 
@@ -170,6 +176,10 @@ class EnvWork(Work):
         found = {name: place.environment.version_of(name) for name in names}
         return {name: version for name, version in found.items() if version}
 
+    def settle(self, session: Session) -> t.Callable[[], None]:
+        """What has the kernel write down what was changed, while that is verified."""
+        return session.store.settle
+
     def change(self, session: Session, driver: Driver, plan: UpdatePlan, before: Environment) -> EnvChange:
         return self.change_class(
             session.place,
@@ -179,6 +189,7 @@ class EnvWork(Work):
             settings=self.settings(),
             interrupts=session.interrupts,
             envs=lambda: fingerprints(session.prefix + "/envs"),
+            settle=self.settle(session),
             action=self.action,
             wanted=self.wanted,
             session=session,

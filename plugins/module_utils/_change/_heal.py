@@ -9,8 +9,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
+from ansible_collections.labfleet.conda.plugins.module_utils._change._manifest import Folders
 from ansible_collections.labfleet.conda.plugins.module_utils._change._packages import (
     FileSource,
     file_source,
@@ -18,9 +20,8 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._packages i
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._records import is_record_file
 from ansible_collections.labfleet.conda.plugins.module_utils._system._copy import LINKED, Entry
-from ansible_collections.labfleet.conda.plugins.module_utils._system._durable import close, names_in, read_file
+from ansible_collections.labfleet.conda.plugins.module_utils._system._durable import read_file
 from ansible_collections.labfleet.conda.plugins.module_utils._system._mend import Mender
-from ansible_collections.labfleet.conda.plugins.module_utils._system._walk import open_folder
 
 MAX_RECORD = 64 * 1024 * 1024
 
@@ -29,24 +30,26 @@ class Healer:
     """Puts back files of which what was kept is damaged.
 
     :param files: the open directory that holds what was kept of the prefix.
+    :param folders: what the manifest says of it.
     :ivar notes: path and remark of files that came from elsewhere.
     """
 
-    def __init__(self, prefix: str, files: int, mender: Mender) -> None:
+    def __init__(self, prefix: str, files: int, folders: Folders, mender: Mender) -> None:
         self.notes: t.List[t.Tuple[str, str]] = []
         self._prefix, self._files, self._mender = prefix, files, mender
+        self._meta = folders["conda-meta"].entries if "conda-meta" in folders else {}
         self._owners: t.Optional[t.Dict[str, str]] = None
 
     def heal(self, folder: str, entry: Entry) -> t.Optional[str]:
         """Put a file back as well as can be; tells what is wrong with it all the same, if something is."""
         path = folder + "/" + entry.name if folder else entry.name
-        kept = self._mender.kept_status(folder, entry.name)
+        kept = self._mender.kept_status(folder, entry)
         if entry.how == LINKED and not entry.owned and kept is not None:
             # A user's large file: only linked, and what was written into it since is not undone.
             self._mender.put(folder, entry._replace(size=kept.st_size, mtime=kept.st_mtime_ns), checked=True)
             return None
         source = self._source(path) if entry.owned else None
-        if kept is not None and source is not None and self._mender.sum_of(folder, entry.name) == source.sha256:
+        if kept is not None and source is not None and self._mender.sum_of(folder, entry) == source.sha256:
             self._mender.accept_kept(folder, entry)
             self._mender.put(folder, entry, checked=True)
             return None
@@ -65,30 +68,22 @@ class Healer:
         record = self._index().get(path)
         if record is None:
             return None
-        meta = open_folder("conda-meta", at=self._files)
         try:
-            return file_source(read_file(meta, record, limit=MAX_RECORD), path, self._prefix, record[:-5])
+            return file_source(self._record(record), path, self._prefix, record[:-5])
         except OSError:
             return None
-        finally:
-            close(meta)
+
+    def _record(self, name: str) -> bytes:
+        return read_file(self._files, self._meta[name].kept_at("conda-meta"), limit=MAX_RECORD)
 
     def _index(self) -> t.Dict[str, str]:
         """Which record of the snapshot owns a file."""
         if self._owners is None:
             self._owners = {}
-            try:
-                meta = open_folder("conda-meta", at=self._files)
-            except OSError:
-                return self._owners
-            try:
-                for name in filter(is_record_file, names_in(meta)):
-                    for path in files_of_record(read_file(meta, name, limit=MAX_RECORD)):
+            with contextlib.suppress(OSError):
+                for name in filter(is_record_file, sorted(self._meta)):
+                    for path in files_of_record(self._record(name)):
                         self._owners[path] = name
-            except OSError:
-                pass
-            finally:
-                close(meta)
         return self._owners
 
 

@@ -56,12 +56,15 @@ sys.exit(conda.cli.main())
 """
 
 # Arguments: a directory that does not exist; the modules to load, with commas between; the program conda, and its
-# arguments. Conda is started when a channel that holds CHECK_PACKAGE, and a place for caches, are in that directory.
+# arguments. Two children go on from what was loaded: one does what the program does that is asked what it says of
+# itself, after a look whether the system would start it with this Python (else the system is to start it); the other
+# does what the arguments say, when a channel that holds CHECK_PACKAGE, and a place for caches, are in that directory.
+# What is written in the end is a map of both, with exit code and output of each.
 _CHECK = """\
-import bz2, json, os, sys
-folder, modules = sys.argv[1:3]
-del sys.argv[:3]
-sys.path[0] = os.path.dirname(sys.argv[0])
+import bz2, json, os, sys, traceback
+folder, modules, program = sys.argv[1:4]
+arguments = sys.argv[4:]
+sys.path[0] = os.path.dirname(program)
 for name in ["conda.cli", "conda.base.context"] + modules.split(","):
     __import__(name)
 subdir = sys.modules["conda.base.context"].context.subdir
@@ -74,7 +77,47 @@ for place, packages in ((subdir, {"%(package)s-1-0.tar.bz2": package}), ("noarch
     for name, data in (("repodata.json", index), ("repodata.json.bz2", bz2.compress(index))):
         with open("%%s/channel/%%s/%%s" %% (folder, place, name), "wb") as stream:
             stream.write(data)
-sys.exit(sys.modules["conda.cli"].main())
+threads = len(os.listdir("/proc/self/task")) if os.path.isdir("/proc/self/task") else 1
+if threads > 1:
+    sys.exit("what was loaded has started threads, which its children would not have")
+def start():
+    with open(program, "rb") as stream:
+        text = stream.read()
+    line = text.partition(b"\\n")[0].decode("utf-8")
+    python = line[2:].strip()
+    if not (line[:2] == "#!" and os.access(program, os.X_OK) and os.access(python, os.X_OK)
+            and os.path.samefile(python, sys.executable)):
+        os.execv(program, sys.argv)
+    exec(compile(text, program, "exec"), {"__name__": "__main__", "__file__": program})
+def ask(name, arguments, do):
+    child = os.fork()
+    if child:
+        return child
+    code = 1
+    try:
+        os.dup2(os.open(folder + "/" + name, os.O_WRONLY | os.O_CREAT, 384), 1)
+        sys.argv = [program] + arguments
+        code = do()
+    except SystemExit as end:
+        code = end.code
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:
+            os._exit(code if isinstance(code, int) else 0 if code is None else 1)
+solve = lambda: sys.modules["conda.cli"].main()
+children = [("info", ask("info", ["info", "--json"], start)), ("solve", ask("solve", arguments, solve))]
+told = {}
+for name, child in children:
+    code = os.waitpid(child, 0)[1]
+    with open(folder + "/" + name, "rb") as stream:
+        told[name] = [-(code & 127) or code >> 8, stream.read().decode("utf-8", "replace")]
+print(json.dumps(told))
+sys.stdout.flush()
+os._exit(0)
 """
 CHECK_PACKAGE = "labfleet-check"
 
@@ -87,7 +130,7 @@ def hold_arguments(python: str, arguments: t.Sequence[str]) -> t.Tuple[str, ...]
 def check_arguments(
     python: str, folder: str, modules: t.Sequence[str], arguments: t.Sequence[str]
 ) -> t.Tuple[str, ...]:
-    """What to start to have conda load some modules, and then do something.
+    """What to start to have conda load some modules, tell about itself, and do something.
 
     :param folder: a directory that does not exist; C(channel) in it will be a channel that holds CHECK_PACKAGE.
     """

@@ -20,7 +20,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._env_create
     CREATE,
     NewStore,
     filled,
-    is_half_made,
+    half_made,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._env_target import maker_of, real_path
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import Failed, Refused
@@ -90,7 +90,7 @@ def _clear_half_made(place: Place, options: _Options, note: _Note) -> _Map:
     refuse_unless_ours(place, trusted=options["trusted_writers"])
 
     def work(session: Session) -> _Map:
-        if not is_half_made(session.folder, session.prefix):
+        if half_made(session.folder, session.prefix) is None:
             return {}
         note("removes %s, whose installation was cut off" % session.prefix)
         take_away(session.prefix)

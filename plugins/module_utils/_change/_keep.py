@@ -14,6 +14,7 @@ import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import Failed
 from ansible_collections.labfleet.conda.plugins.module_utils._change._manifest import (
+    MAX_MANIFEST,
     BadManifest,
     Folders,
     parse_manifest,
@@ -41,7 +42,6 @@ CONFIGURATION = (
     "conda-meta/frozen",
     "conda-meta/tos",
 )
-_MAX_MANIFEST = 1024 * 1024 * 1024
 
 
 class Configuration:
@@ -61,7 +61,7 @@ class Configuration:
             raise Failed(text % (prefix, path, reason))
         folder = open_state(prefix, SNAPSHOTS, snapshot_id, make=False)
         try:
-            data = read_file(folder, MANIFEST, limit=_MAX_MANIFEST)
+            data = read_file(folder, MANIFEST, limit=MAX_MANIFEST)
             if hashlib.sha256(data).hexdigest() != found[0].manifest_sum:
                 raise BadManifest("its manifest is damaged")
             self._folders: Folders = parse_manifest(data)[0]
@@ -113,7 +113,7 @@ class Configuration:
                     if is_link:
                         same = mender.target(folder, entry.name) == entry.extra
                     else:
-                        same = mender.has_kept_content(folder, entry.name)
+                        same = mender.has_kept_content(folder, entry)
                 except OSError:
                     same = False
                 if not same:

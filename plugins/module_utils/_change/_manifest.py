@@ -13,10 +13,13 @@ import json
 import stat
 import typing as t
 
-from ansible_collections.labfleet.conda.plugins.module_utils._system._copy import Entry, attributes_of
+from ansible_collections.labfleet.conda.plugins.module_utils._system._copy import COPIED, Entry, attributes_of
 from ansible_collections.labfleet.conda.plugins.module_utils._system._walk import Unseen, Visit
 
-FORMAT = 1
+FORMAT = 2
+MAX_MANIFEST = 1024 * 1024 * 1024
+# In the first format, each file was kept under its own path.
+_HEADS = frozenset(b'{"labfleet.conda manifest": %d}' % number for number in (1, FORMAT))
 
 
 class Folder(t.NamedTuple):
@@ -28,6 +31,9 @@ class Folder(t.NamedTuple):
     mtime: int
     attributes: t.Dict[str, bytes]
     entries: t.Dict[str, Entry]
+
+
+_COPIED = b',"%s",' % COPIED.encode("ascii")
 
 
 class BadManifest(Exception):
@@ -61,7 +67,7 @@ def parse_manifest(data: bytes) -> t.Tuple[Folders, Unseen]:
     :raises BadManifest: it is not whole, or not one of this format.
     """
     lines = data.split(b"\n")
-    if lines[0] + b"\n" != head_line():
+    if lines[0] not in _HEADS:
         raise BadManifest("its manifest has another format than this version of labfleet.conda knows")
     folders: Folders = {}
     try:
@@ -77,4 +83,31 @@ def parse_manifest(data: bytes) -> t.Tuple[Folders, Unseen]:
         raise BadManifest("its manifest is damaged") from error
 
 
-__all__ = ("BadManifest", "Folder", "Folders", "end_line", "folder_line", "head_line", "parse_manifest")
+def copied_files(data: bytes) -> t.Iterator[t.Tuple[str, Entry]]:
+    """The files that were copied, each with its directory; only the lines that tell of such are read.
+
+    :raises BadManifest: a line cannot be.
+    """
+    try:
+        for line in data.split(b"\n")[1:-2]:
+            if _COPIED in line:
+                path, _fields, entries = json.loads(line.decode("ascii"))
+                for row in entries:
+                    entry = Entry(*row)
+                    if entry.how == COPIED:
+                        yield path, entry
+    except (ValueError, TypeError, RecursionError) as error:
+        raise BadManifest("its manifest is damaged") from error
+
+
+__all__ = (
+    "BadManifest",
+    "Folder",
+    "Folders",
+    "MAX_MANIFEST",
+    "copied_files",
+    "end_line",
+    "folder_line",
+    "head_line",
+    "parse_manifest",
+)

@@ -14,6 +14,7 @@ import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import Refused
 from ansible_collections.labfleet.conda.plugins.module_utils._change._told import one_line
+from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import clean
 
 # The argument specs of the doc fragment _change.
 CHANGE_OPTIONS: t.Dict[str, t.Dict[str, t.Any]] = {
@@ -26,6 +27,7 @@ CHANGE_OPTIONS: t.Dict[str, t.Dict[str, t.Any]] = {
     "keep_snapshots": {"type": "int", "default": 5},
     "keep_days": {"type": "int"},
     "keep_bytes": {"type": "int"},
+    "container": {"type": "dict"},
     "masked": {"type": "list", "elements": "str", "default": [], "no_log": True},
 }
 RECORD_OPTIONS: t.Dict[str, t.Dict[str, t.Any]] = {
@@ -56,6 +58,17 @@ def refuse_options(options: t.Mapping[str, t.Any]) -> None:
             raise Refused("%s: %s is no number that can be used: give 0 or more." % (name, value))
 
 
+def answered(result: t.Mapping[str, t.Any], warn: t.Callable[[str], None]) -> t.Dict[str, t.Any]:
+    """A result without secrets, for a module to return; its warnings are handed on, as ansible-core wants them.
+
+    :param warn: C(AnsibleModule.warn).
+    """
+    safe = dict(clean(result))
+    for text in safe.pop("warnings", ()):
+        warn(text)
+    return safe
+
+
 def stopped(what: str, error: BaseException) -> str:
     """One sentence about one of UNFORESEEN.
 
@@ -69,4 +82,4 @@ def stopped(what: str, error: BaseException) -> str:
     return text % (one_line(what), kind, one_line(reason), where)
 
 
-__all__ = ("CHANGE_OPTIONS", "RECORD_OPTIONS", "UNFORESEEN", "refuse_options", "stopped")
+__all__ = ("CHANGE_OPTIONS", "RECORD_OPTIONS", "UNFORESEEN", "answered", "refuse_options", "stopped")

@@ -13,10 +13,16 @@ import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._system._files import (
     absent,
+    changed_since,
     is_there,
+    names_below,
     read_text,
     remove_unpacked,
 )
+from ansible_collections.labfleet.conda.plugins.module_utils._system._users_of import opened_below
+
+_ARCHIVES = (".tar.bz2", ".conda")
+_SLACK = 2.0
 
 
 def brought_by(caches: t.Iterable[str], packages: t.Iterable[str], site_packages: t.Optional[str]) -> t.Set[str]:
@@ -39,17 +45,38 @@ def brought_by(caches: t.Iterable[str], packages: t.Iterable[str], site_packages
 def remove_broken(caches: t.Iterable[str], packages: t.Iterable[str]) -> t.List[str]:
     """Remove the packages whose unpacking was interrupted: conda would take them for whole ones.
 
+    One that another process unpacks now stays: it has its archive open, or a file of the package.
+
     :returns: the directories that were removed.
     """
     removed = []
-    for place in _unpacked(caches, packages):
-        whole = is_there(place + "/info/index.json") and is_there(place + "/info/files")
-        if whole and not absent(place, _listed(place)):
+    broken = [place for place in _unpacked(caches, packages) if not _is_whole(place)]
+    busy = opened_below([place + ending for place in broken for ending in ("", *_ARCHIVES)])
+    for place in broken:
+        if busy.intersection(place + ending for ending in ("", *_ARCHIVES)):
             continue
         cache, _slash, name = place.rpartition("/")
         if remove_unpacked(cache, name):
             removed.append(place)
     return removed
+
+
+def unpacked_since(caches: t.Iterable[str], seconds: float) -> t.List[str]:
+    """The names of packages that were unpacked in some caches since a time, beside their archives.
+
+    :param seconds: of the epoch; the clocks of file systems are given a second or two.
+    """
+    found: t.Set[str] = set()
+    for cache in caches:
+        there = set(names_below(cache))
+        recent = changed_since(cache, seconds - _SLACK)
+        found.update(name for name in recent if there.intersection(name + ending for ending in _ARCHIVES))
+    return sorted(found)
+
+
+def _is_whole(place: str) -> bool:
+    there = is_there(place + "/info/index.json") and is_there(place + "/info/files")
+    return there and not absent(place, _listed(place))
 
 
 def _unpacked(caches: t.Iterable[str], packages: t.Iterable[str]) -> t.Iterator[str]:
@@ -75,4 +102,4 @@ def _entry_points(place: str) -> t.Iterator[str]:
         return
 
 
-__all__ = ("brought_by", "remove_broken")
+__all__ = ("brought_by", "remove_broken", "unpacked_since")

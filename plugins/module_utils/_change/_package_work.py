@@ -20,6 +20,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._desired im
 from ansible_collections.labfleet.conda.plugins.module_utils._change._desired_plan import DesiredPlanner, not_held
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import Refused
 from ansible_collections.labfleet.conda.plugins.module_utils._change._glance import glance_at
+from ansible_collections.labfleet.conda.plugins.module_utils._change._in_container import refuse_in_container
 from ansible_collections.labfleet.conda.plugins.module_utils._change._package_changes import (
     PackageChange,
 )
@@ -89,6 +90,7 @@ def change_place(
     result: _Map = {"changed": recovered is not None, "prefix": place.prefix, "before": versions, "after": versions}
     result.update(outcome="unchanged", packages=[], diagnoses=[], recovered=recovered, snapshot=None, tool=None)
     refuse_unless_ours(place, trusted=options["trusted_writers"])
+    refuse_in_container(place.prefix, options, result)
     refuse_frozen(place, options, result)
     deferred = None if check else put_off(place, options, note=note)
     if deferred is not None:

@@ -19,6 +19,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._conclude i
     run_work,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import Failed, Refused
+from ansible_collections.labfleet.conda.plugins.module_utils._change._in_container import refuse_in_container
 from ansible_collections.labfleet.conda.plugins.module_utils._change._package import Package
 from ansible_collections.labfleet.conda.plugins.module_utils._change._package_changes import diff_texts, package_changes
 from ansible_collections.labfleet.conda.plugins.module_utils._change._place import (
@@ -96,6 +97,7 @@ def update_program(micromamba: Micromamba, options: t.Mapping[str, t.Any], *, ch
     result: _Map = {"changed": False, "prefix": place.subject, "before": {}, "after": {}}
     result.update(outcome="unchanged", packages=[], diagnoses=[], recovered=None, snapshot=None)
     refuse_unless_ours(place, trusted=options["trusted_writers"])
+    refuse_in_container(place.subject, options, result)
     work = _Work(micromamba.root_prefix, options, wanted, check, note)
     what = "plans an update" if check else "updates micromamba"
     answer = run_work(place, work, options, what=what, check=check)

@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import calendar
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._store import (
@@ -18,6 +17,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._store impo
     SNAPSHOTS,
     STATE,
     Snapshot,
+    created,
     load_all,
     open_state,
     remove,
@@ -124,13 +124,6 @@ def too_many(snapshots: t.Sequence[Snapshot], *, keep: int, max_age_days: t.Opti
     return doomed
 
 
-def created(snapshot: Snapshot) -> float:
-    """When a snapshot was taken, in seconds since the epoch, by its id."""
-    text = snapshot.id
-    parts = (text[:4], text[4:6], text[6:8], text[9:11], text[11:13], text[13:15])
-    return float(calendar.timegm((*map(int, parts), 0, 0, 0)))
-
-
 def too_large(sizes: t.Sequence[t.Tuple[str, Links]], max_bytes: int) -> t.Set[str]:
     """The ids of those that do not fit: counted from the newest on, each file once.
 
@@ -174,4 +167,4 @@ def own_bytes(links: Links) -> int:
     return sum(size for number, in_all, size in links.values() if in_all <= number)
 
 
-__all__ = ("created", "measure", "own_bytes", "prune", "prune_set_aside", "too_large", "too_many")
+__all__ = ("measure", "own_bytes", "prune", "prune_set_aside", "too_large", "too_many")

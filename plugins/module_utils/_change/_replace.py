@@ -26,6 +26,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._emptying i
     what_stays,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import ChangeError, Failed, Refused
+from ansible_collections.labfleet.conda.plugins.module_utils._change._in_container import refuse_in_container
 from ansible_collections.labfleet.conda.plugins.module_utils._change._keep import CONFIGURATION
 from ansible_collections.labfleet.conda.plugins.module_utils._change._options import refuse_options
 from ansible_collections.labfleet.conda.plugins.module_utils._change._package_changes import diff_texts
@@ -92,6 +93,7 @@ def replace(options: t.Mapping[str, t.Any], *, check: bool, note: _Note) -> _Map
     if not pending and is_done(place, options):
         return result
     refuse_unless_ours(place, trusted=options["trusted_writers"])
+    refuse_in_container(place.prefix, options, result)
     if place.environment.frozen is not None and not options["override_frozen"]:
         text = "%s is marked as frozen, so its base is not replaced: set override_frozen to do it all the same."
         raise Refused(text % place.prefix, result)

@@ -16,6 +16,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._difference
 from ansible_collections.labfleet.conda.plugins.module_utils._change._fate import DELETE, SET_ASIDE, Found, decide
 from ansible_collections.labfleet.conda.plugins.module_utils._change._heal import Healer
 from ansible_collections.labfleet.conda.plugins.module_utils._change._manifest import (
+    MAX_MANIFEST,
     BadManifest,
     Folders,
     parse_manifest,
@@ -49,7 +50,6 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._walk impor
     walk,
 )
 
-MAX_MANIFEST = 1024 * 1024 * 1024
 MAX_RECORD = 64 * 1024 * 1024
 
 
@@ -117,7 +117,7 @@ class _Restore:
             message = "The snapshot %s of %s cannot be used: %s."
             raise SnapshotError(message % (self.snapshot.id, self.prefix, error.strerror or error)) from error
         self.mender = Mender(self.top, self.files)
-        self.healer = Healer(self.prefix, self.files, self.mender)
+        self.healer = Healer(self.prefix, self.files, self.folders, self.mender)
         return self
 
     def __exit__(self, *unused: t.Any) -> None:
@@ -250,7 +250,7 @@ class _Restore:
         status = self.mender.status(path)
         if status is None or kind_of(status) != "f":
             return False
-        return not self.mender.has_kept_content(folder, entry.name)
+        return not self.mender.has_kept_content(folder, entry)
 
     def _open_aside(self) -> None:
         if self.aside < 0:

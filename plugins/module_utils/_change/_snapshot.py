@@ -8,9 +8,10 @@
 """Takes snapshots of a prefix, and prunes them.
 
 A snapshot holds hard links to the files that packages have brought, which nobody is expected to write in place, and
-copies of all others; where the file system can share blocks, clones of everything. What conda and its user do write in
-place (conda-meta, configuration below etc) is always copied. Files larger than MAX_COPY that no package has brought are
-data of the user: they are linked, so what is written into them later is not undone.
+copies of all others, which snapshots share as long as the files do not change; where the file system can share blocks,
+clones of everything. What conda and its user do write in place (conda-meta, configuration below etc) is always copied.
+Files larger than MAX_COPY that no package has brought are data of the user: they are linked, so what is written into
+them later is not undone.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ import time
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._manifest import (
+    MAX_MANIFEST,
+    BadManifest,
+    copied_files,
     end_line,
     folder_line,
     head_line,
@@ -39,6 +43,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._store impo
     Snapshot,
     SnapshotError,
     check_id,
+    created,
     description,
     load_all,
     next_number,
@@ -46,11 +51,12 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._store impo
     remove,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import Environment
-from ansible_collections.labfleet.conda.plugins.module_utils._system._copy import COPIED, LINKED, TOLD, Keeper
+from ansible_collections.labfleet.conda.plugins.module_utils._system._copy import COPIED, LINKED, TOLD, Earlier, Keeper
 from ansible_collections.labfleet.conda.plugins.module_utils._system._durable import (
     close,
     create,
     private_folder,
+    read_file,
     sync_file_system,
     write_durably,
 )
@@ -64,6 +70,8 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._walk impor
 )
 
 MAX_COPY = 10 * 1024 * 1024
+# The times of files are as coarse as a hundredth of a second, those of snapshots as a second.
+_SETTLED_SECONDS = 1.0
 _TOOLS = ("conda", "mamba", "python")
 
 
@@ -95,11 +103,13 @@ def take(
     environment = environment or read_packages(prefix)
     clear_incomplete(prefix)
     top = folder = files = -1
+    earlier = _earlier_copies(prefix)
     try:
         top = open_folder(prefix)
         folder = open_state(prefix, SNAPSHOTS, check_id(snapshot_id))
         files = private_folder(FILES, at=folder)
-        keeper = Keeper(files, limit=MAX_COPY, keeps_inodes=keeps_inodes(prefix))
+        inodes = keeps_inodes(prefix)
+        keeper = Keeper(files, limit=MAX_COPY, keeps_inodes=inodes, numbered=True, earlier=earlier)
         unseen: Unseen = []
         folders, names, manifest_sum = _write_manifest(prefix, top, folder, keeper, owned, unseen)
         _write_lists(folder, environment)
@@ -118,7 +128,34 @@ def take(
         message = "No snapshot of %s could be taken: %s%s. Nothing else was changed."
         raise SnapshotError(message % (prefix, why, " (%s)" % error.filename if error.filename else "")) from error
     finally:
-        close(*(descriptor for descriptor in (top, folder, files) if descriptor >= 0))
+        opened = (top, folder, files, earlier.folder if earlier else -1)
+        close(*(descriptor for descriptor in opened if descriptor >= 0))
+
+
+def _earlier_copies(prefix: str) -> t.Optional[Earlier]:
+    """The copies in the newest snapshot, of files that were last changed well before it; None where it has none.
+
+    A file that was changed while it was copied could have been changed again since, with the same time.
+    """
+    complete = [snapshot for snapshot in load_all(prefix) if snapshot.complete]
+    if not complete:
+        return None
+    folder = open_state(prefix, SNAPSHOTS, complete[-1].id)
+    try:
+        data = read_file(folder, MANIFEST, limit=MAX_MANIFEST)
+        if hashlib.sha256(data).hexdigest() != complete[-1].manifest_sum:
+            return None
+        before = (created(complete[-1]) - _SETTLED_SECONDS) * 1e9
+        found = {
+            entry.inode: (entry, entry.kept_at(path))
+            for path, entry in copied_files(data)
+            if isinstance(entry.extra, int) and entry.extra < before
+        }
+        return Earlier(open_folder(FILES, at=folder), found)
+    except (OSError, BadManifest):
+        return None
+    finally:
+        close(folder)
 
 
 def _described(snapshot: Snapshot, environment: Environment, keeper: Keeper) -> Snapshot:

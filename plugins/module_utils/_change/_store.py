@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import calendar
 import json
 import re
 import typing as t
@@ -138,6 +139,13 @@ def load_all(prefix: str) -> t.List[Snapshot]:
     return sorted(found, key=lambda snapshot: (snapshot.number, snapshot.id))
 
 
+def created(snapshot: Snapshot) -> float:
+    """When a snapshot was taken, in seconds since the epoch, by its id."""
+    text = snapshot.id
+    parts = (text[:4], text[4:6], text[6:8], text[9:11], text[11:13], text[13:15])
+    return float(calendar.timegm((*map(int, parts), 0, 0, 0)))
+
+
 def next_number(prefix: str) -> int:
     """The number of the snapshot that is taken next."""
     return max([snapshot.number for snapshot in load_all(prefix)], default=0) + 1
@@ -190,6 +198,7 @@ __all__ = (
     "Snapshot",
     "SnapshotError",
     "check_id",
+    "created",
     "description",
     "load_all",
     "next_number",

@@ -212,7 +212,7 @@ class Tool(t.NamedTuple):
         return Command((self.python_program, "-c", "import " + modules), _NOTHING, "import", False)
 
     def check(self, solver: t.Optional[str], folder: str) -> Command:
-        """Load the solver as solver_import() does, and solve without network, with one start.
+        """Load the solver as solver_import() does, ask as info() does, and solve without network, with one start.
 
         To solve is quick here, since no channel of the configuration is looked at: only one of our own, with
         CHECK_PACKAGE in it, or before conda 4.4, which asks the others too, none at all.
@@ -229,7 +229,7 @@ class Tool(t.NamedTuple):
         else:
             arguments += ["--use-index-cache", self.package]
         argv = check_arguments(self.python_program, folder, modules, arguments)
-        return Command(argv, {**_NO_AUTO_UPDATE, "CONDA_PKGS_DIRS": folder + "/pkgs"}, "solve", False)
+        return Command(argv, {**_NO_AUTO_UPDATE, "CONDA_PKGS_DIRS": folder + "/pkgs"}, "check", False)
 
     @property
     def can_be_held(self) -> bool:

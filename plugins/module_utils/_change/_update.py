@@ -16,6 +16,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._conclude i
     run_work,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import ChangeError, Refused
+from ansible_collections.labfleet.conda.plugins.module_utils._change._in_container import refuse_in_container
 from ansible_collections.labfleet.conda.plugins.module_utils._change._options import refuse_options
 from ansible_collections.labfleet.conda.plugins.module_utils._change._place import Place, look_at, refuse_unless_ours
 from ansible_collections.labfleet.conda.plugins.module_utils._change._preflight import (
@@ -72,6 +73,7 @@ def update(options: t.Mapping[str, t.Any], *, check: bool, note: _Note) -> _Map:
     if not pending and not unmet(wanted, place.environment.records or []) and not wish.condarc:
         return result
     refuse_unless_ours(place, trusted=options["trusted_writers"])
+    refuse_in_container(place.prefix, options, result)
     refuse_frozen(place, options, result)
     deferred = None if check else put_off(place, options, note=note)
     if deferred is not None:

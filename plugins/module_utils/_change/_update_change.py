@@ -84,6 +84,7 @@ class UpdateChange(Change):
         self._envs, self._envs_before = envs, envs()
         self._settle = settle
         self._after: t.Optional[Environment] = None
+        self._changes: t.Optional[t.Tuple[Environment, t.List[PackageChange]]] = None
         self._verified: t.List[str] = []
         self.reason = REASON % (action, ", ".join(plan.specs))
         self.packages = ["%s-%s-%s" % (item.name, item.version, item.build) for item in plan.actions.link]
@@ -106,7 +107,12 @@ class UpdateChange(Change):
 
     def changes(self) -> t.List[PackageChange]:
         """What was changed, by the records; none before it was applied and read."""
-        return package_changes(self._before.details or (), self._after.details or ()) if self._after else []
+        if self._after is None:
+            return []
+        if self._changes is None or self._changes[0] is not self._after:
+            found = package_changes(self._before.details or (), self._after.details or ())
+            self._changes = self._after, found
+        return self._changes[1]
 
     def apply(self) -> None:
         for question in self._plan.commands:
@@ -200,7 +206,7 @@ def _does_not_start(driver: Driver) -> t.List[str]:
     if question is None:
         return []
     try:
-        done = driver.runner.run(driver.command(question))
+        done = driver.runner.run(driver.command(question)._replace(whatever_comes=True))
     except NotStarted as error:
         return ["%s." % error]
     return [] if done.code == 0 else ["%s ends with exit code %d." % (" ".join(question.argv), done.code)]

@@ -93,15 +93,15 @@ def wrong_answers(
     :returns: what is wrong, one sentence each.
     """
     questions = _questions(driver, solver)
-    quick = _quick(driver, solver)
+    check = _check(driver, solver)
     operators = [driver.operators(line) for line in lines]
     try:
-        commands = [driver.command(question) for question in quick or questions]
+        commands = [driver.command(question) for question in ([check] if check else questions)]
         finished = driver.runner.run_all([*commands, *operators], meanwhile=meanwhile)
         told, operators_done = finished[: len(commands)], finished[len(commands) :]
-        if quick and _is_well(driver, *told):
+        if check and _is_well(driver, told[0]):
             questions = []
-        elif quick:  # what is wrong, one question after the other tells
+        elif check:  # what is wrong, one question after the other tells
             told = driver.runner.run_all([driver.command(question) for question in questions])
     except NotStarted as error:
         return ["%s." % error]
@@ -116,26 +116,31 @@ def wrong_answers(
     return problems
 
 
-def _quick(driver: Driver, solver: t.Optional[str]) -> t.List[Question]:
-    """Two questions whose answers tell as much as those of all, where the tool knows them.
+def _check(driver: Driver, solver: t.Optional[str]) -> t.Optional[Question]:
+    """One question whose answer tells as much as those to all, where the tool knows it.
 
     What conda tells of itself has its version in it, and it is asked by its program, as for its version.
     """
     tool = driver.tool
     if driver.scratch is None or driver.prefix != tool.prefix:
-        return []
+        return None
     try:
-        return [tool.info(), tool.check(solver, "%s/check-%s" % (driver.scratch, random_token()))]
+        return tool.check(solver, "%s/check-%s" % (driver.scratch, random_token()))
     except CommandRefused:
-        return []
+        return None
 
 
-def _is_well(driver: Driver, info: Finished, solve: Finished) -> bool:
-    """Whether the answers to the quick questions are as they should be."""
+def _is_well(driver: Driver, done: Finished) -> bool:
+    """Whether the answer to that question is as it should be."""
     tool = driver.tool
-    if info.timed_out or _wrong_info(tool, info) or solve.timed_out or solve.interrupted:
+    if done.code or done.timed_out or done.interrupted:
         return False
-    if json.loads(info.stdout.decode("utf-8")).get("conda_version") != tool.version:
+    try:
+        told = {name: (int(code), str(said)) for name, (code, said) in json.loads(done.stdout.decode("utf-8")).items()}
+        info, solve = (done._replace(code=told[name][0], stdout=told[name][1].encode()) for name in ("info", "solve"))
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
+        return False
+    if _wrong_info(tool, info) or json.loads(info.stdout.decode("utf-8")).get("conda_version") != tool.version:
         return False
     answer = parse_answer(solve.stdout, solve.stderr, solve.code, tool=tool, what="solve")
     found = [package.name for package in answer.actions.link]

@@ -258,6 +258,7 @@ class _Counter:
         self._links: t.Dict[int, t.List[int]] = {}
         self._bytes = self._inodes = 0
         self._samples: t.List[Sample] = []
+        self._least = 0
         self._complete = True
 
     def count(self) -> Count:
@@ -306,20 +307,20 @@ class _Counter:
         self.add(status)
         if stat.S_ISDIR(status.st_mode):
             self.enter(directory, name, place + "/", level + 1, sampled and place != "info")
-        elif sampled and stat.S_ISREG(status.st_mode):
-            _keep(self._samples, Sample(place, status.st_dev, status.st_ino, status.st_size))
+        elif sampled and status.st_size > self._least and stat.S_ISREG(status.st_mode):
+            self._keep(Sample(place, status.st_dev, status.st_ino, status.st_size))
+
+    def _keep(self, sample: Sample) -> None:
+        """Take a sample that is larger than the least of those that there are."""
+        samples = self._samples
+        samples.append(sample)
+        samples.sort(key=lambda item: -item.size)
+        del samples[SAMPLES:]
+        self._least = samples[-1].size if len(samples) == SAMPLES else 0
 
     def _fail(self, path: str, reason: str) -> None:
         self._complete = False
         self._note(path, reason)
-
-
-def _keep(samples: t.List[Sample], sample: Sample) -> None:
-    if not sample.size or (len(samples) == SAMPLES and sample.size <= samples[-1].size):
-        return
-    samples.append(sample)
-    samples.sort(key=lambda item: -item.size)
-    del samples[SAMPLES:]
 
 
 __all__ = (

@@ -64,10 +64,16 @@ MAX_CONTAINERS = 5000
 
 
 class Answers(t.NamedTuple):
-    """What the engines of a host have."""
+    """What the engines of a host have.
+
+    :param of_containers: the images that containers were made of, where their drift is wanted.
+    :param untold: each engine, and its user, that did not tell which of these it still has.
+    """
 
     containers: t.List[Container]
     images: t.List[Image]
+    of_containers: t.List[Image]
+    untold: t.Set[t.Tuple[str, str]]
 
 
 class NoAnswer(Exception):
@@ -98,6 +104,8 @@ def ask_engines(root: Root, runner: Runner, report: Report, asker: Asker, wanted
     """
     containers: t.Dict[str, Container] = {}
     images: t.List[Image] = []
+    of_containers: t.List[Image] = []
+    untold: t.Set[t.Tuple[str, str]] = set()
     for engine in asker.engines:
         program = find_program(root, _PROGRAMS[engine], report)
         if program is None:
@@ -106,13 +114,18 @@ def ask_engines(root: Root, runner: Runner, report: Report, asker: Asker, wanted
         try:
             if wanted.containers != "none":
                 # What two engines tell of (containerd, and Kubernetes' interface to it) counts once, as the later does.
-                found = _CONTAINERS[engine](ask, wanted.containers == "all")
+                found = list(_CONTAINERS[engine](ask, wanted))
                 containers.update((container.id, container) for container in found)
+                if wanted.drift:
+                    untold.add((engine, asker.user))
+                    if engine in _IMAGES:
+                        of_containers.extend(_images_of(ask, found))
+                        untold.discard((engine, asker.user))
             if wanted.images and engine in _IMAGES:
                 images.extend(_IMAGES[engine](ask))
         except (NoAnswer, Strange, NotStarted) as error:
             report.add("container engine " + engine, "%s (%s)" % (error, program))
-    return Answers(list(containers.values()), images)
+    return Answers(list(containers.values()), images, of_containers, untold)
 
 
 def find_program(root: Root, name: str, report: Report) -> t.Optional[str]:
@@ -198,9 +211,9 @@ def _inspect(ask: _Ask, command: t.Sequence[str], names: t.Sequence[str]) -> t.I
         yield from documents(said)
 
 
-def _containers(ask: _Ask, also_stopped: bool) -> t.Iterator[Container]:
+def _containers(ask: _Ask, wanted: Wanted) -> t.Iterator[Container]:
     """Of Docker and of Podman."""
-    names = ask.words("ps", "--quiet", "--no-trunc", *(["--all"] if also_stopped else []))
+    names = ask.words("ps", "--quiet", "--no-trunc", *_all(wanted))
     answers = _inspect(ask, ("inspect", "--type", "container"), names)
     yield from ask.read_each(answers, functools.partial(parse_container, ask.engine, ask.user))
 
@@ -212,7 +225,18 @@ def _images(ask: _Ask) -> t.Iterator[Image]:
     yield from ask.read_each(answers, functools.partial(parse_image, ask.engine, ask.user))
 
 
-def _containerd_containers(ask: _Ask, also_stopped: bool) -> t.Iterator[Container]:
+def _images_of(ask: _Ask, containers: t.Iterable[Container]) -> t.Iterator[Image]:
+    """The images of some containers, as far as the engine still has them."""
+    names = list(dict.fromkeys(container.image_id for container in containers if container.image_id))
+    answers = _inspect(ask, ("image", "inspect"), names)
+    yield from ask.read_each(answers, functools.partial(parse_image, ask.engine, ask.user))
+
+
+def _all(wanted: Wanted) -> t.List[str]:
+    return ["--all"] if wanted.containers == "all" else []
+
+
+def _containerd_containers(ask: _Ask, wanted: Wanted) -> t.Iterator[Container]:
     address = ask.environment.get("CONTAINERD_ADDRESS") or _CONTAINERD
     state = os.path.dirname(address)
     if not ask.is_there(address):
@@ -223,9 +247,9 @@ def _containerd_containers(ask: _Ask, also_stopped: bool) -> t.Iterator[Containe
         for name in ask.words("--namespace", namespace, "containers", "list", "--quiet"):
             answers = documents(ask.said("--namespace", namespace, "containers", "info", name))
             pid = _pid_of(state, namespace, name)
-            if not pid and not also_stopped:
+            if not pid and wanted.containers != "all":
                 continue
-            layers = () if pid else _containerd_layers(ask, namespace, answers)
+            layers = () if pid and not wanted.drift else _containerd_layers(ask, namespace, answers)
             yield from ask.read_each(answers, functools.partial(parse_containerd, pid=pid, layers=layers))
 
 
@@ -239,8 +263,8 @@ def _containerd_layers(ask: _Ask, namespace: str, answers: t.Sequence[t.Any]) ->
     return parse_snapshot_mounts(said)
 
 
-def _cri_containers(ask: _Ask, also_stopped: bool) -> t.Iterator[Container]:
-    names = ask.words("ps", "--quiet", "--no-trunc", *(["--all"] if also_stopped else []))
+def _cri_containers(ask: _Ask, wanted: Wanted) -> t.Iterator[Container]:
+    names = ask.words("ps", "--quiet", "--no-trunc", *_all(wanted))
     for name in names:
         yield from ask.read_each(documents(ask.said("inspect", "--output", "json", name)), parse_cri)
 
@@ -263,7 +287,7 @@ def _environment(asker: Asker) -> t.Dict[str, str]:
     return environment
 
 
-_CONTAINERS: t.Dict[str, t.Callable[[_Ask, bool], t.Iterator[Container]]] = {
+_CONTAINERS: t.Dict[str, t.Callable[[_Ask, Wanted], t.Iterator[Container]]] = {
     "docker": _containers,
     "podman": _containers,
     "containerd": _containerd_containers,

@@ -22,11 +22,12 @@ from ansible_collections.labfleet.conda.plugins.module_utils._discover._engines 
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._homes import Home
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._interpreter import find_interpreter
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import Look, ScanError
-from ansible_collections.labfleet.conda.plugins.module_utils._discover._wanted import See, Wanted
+from ansible_collections.labfleet.conda.plugins.module_utils._discover._wanted import See, Wanted, Way
 from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Absent, TimeIsUp, Unreadable
 from ansible_collections.labfleet.conda.plugins.module_utils._system._layers import LayeredRoot
 from ansible_collections.labfleet.conda.plugins.module_utils._system._numbers import Numbers, subordinate_numbers
 from ansible_collections.labfleet.conda.plugins.module_utils._system._processes import (
+    ProcessTable,
     own_uid,
     own_variables,
     owner_of,
@@ -40,6 +41,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._worker imp
 
 _STORAGE = "/.local/share/containers/storage"
 _LEAST_SECONDS = 1.0
+_NO_LAYERS = "its engine does not tell in which directories its layers lie"
 # What the Podman of one user may take, who can stop the process that asks it; an engine has a minute at the most.
 _USER_SECONDS, _GRACE = 90.0, 5.0
 _Map = t.Dict[str, t.Any]
@@ -50,16 +52,44 @@ def look_into(look: Look, wanted: Wanted, seconds: float, see: See) -> _Map:
     """What _wanted.look_inside() returns, but for C(looked_into)."""
     until = time.monotonic() + seconds
     answers = _ask(look, wanted)
-    left = len(answers.containers) + len(answers.images)
+    look.survey.root.process_table = ProcessTable()
+    drift = _drift(answers, look, see) if wanted.drift else None
+    left = len(answers.containers) * (2 if drift else 1) + len(answers.images)
     found: _Map = {"containers": [], "images": []}
+
+    def share() -> float:
+        nonlocal left
+        seconds, left = max(_LEAST_SECONDS, (until - time.monotonic()) / left), left - 1
+        return seconds
+
     for kind, things in (("containers", answers.containers), ("images", answers.images)):
         for thing in t.cast(t.Sequence[_Thing], things):
-            share = max(_LEAST_SECONDS, (until - time.monotonic()) / left)
-            left -= 1
-            seen = _see(thing, look, share, see)
+            seen = _see(thing, look, share(), see)
+            if drift is not None and isinstance(thing, Container):
+                seconds = share()
+                seen = None if seen is None else dict(seen, drift=drift(thing, seen, seconds))
             if seen is not None:
                 found[kind].append({**about(thing), **seen})
     return found
+
+
+def _drift(answers: Answers, look: Look, see: See) -> t.Callable[[Container, _Map, float], _Map]:
+    """What tells the drift of a container that was looked into."""
+    from ansible_collections.labfleet.conda.plugins.module_utils._discover._drift_look import Drifts
+
+    drifts, host = Drifts(answers.of_containers, answers.untold, see), look.survey.root
+
+    def of(container: Container, seen: _Map, seconds: float) -> _Map:
+        if len(container.layers) < 2:
+            return drifts.unknown(container, _NO_LAYERS)
+        try:
+            before = _way_to_layers(container, container.layers[1:], host, {})
+            after = _way_to_process(container, host) if container.is_live else _way(container, host)
+        except Unreadable as error:
+            return drifts.unknown(container, error.reason)
+        return drifts.of(container, seen, after, before, seconds)
+
+    return of
 
 
 def about(thing: _Thing) -> _Map:
@@ -122,6 +152,8 @@ def _ask_as(root: Root, home: Home, wanted: Wanted) -> _Map:
     return {
         "containers": [container._asdict() for container in answers.containers],
         "images": [image._asdict() for image in answers.images],
+        "of_containers": [image._asdict() for image in answers.of_containers],
+        "is_told": not answers.untold,
         "entries": report.entries,
     }
 
@@ -138,14 +170,17 @@ def _take(plain: t.Any, home: Home, answers: Answers, report: Report) -> None:
                     engine="podman", engine_user=str(home.user), layers=tuple(container.layers), mounts={}
                 )
             )
-        for item in plain["images"]:
-            image = Image(**item)
-            answers.images.append(
-                image._replace(
-                    engine="podman", engine_user=str(home.user), names=tuple(image.names),
-                    digests=tuple(image.digests), layers=tuple(image.layers),
-                )
-            )  # fmt: skip
+        if not plain["is_told"]:
+            answers.untold.add(("podman", str(home.user)))
+        for kind in ("images", "of_containers"):
+            for item in plain[kind]:
+                image = Image(**item)
+                getattr(answers, kind).append(
+                    image._replace(
+                        engine="podman", engine_user=str(home.user), names=tuple(image.names),
+                        digests=tuple(image.digests), layers=tuple(image.layers),
+                    )
+                )  # fmt: skip
     except (TypeError, KeyError, ValueError, AttributeError):
         report.add(home.path + _STORAGE, "what the Podman of user %s told could not be read" % home.user)
 
@@ -154,7 +189,8 @@ def _see(thing: _Thing, look: Look, seconds: float, see: See) -> t.Optional[_Map
     try:
         if isinstance(thing, Container) and thing.is_live:
             return _see_live(thing, look.survey.root, seconds, see)
-        return _see_layers(thing, look.survey.root, seconds, see)
+        way = _way(thing, look.survey.root)
+        return see(way.path, way.enter, seconds)
     except (Unreadable, ScanError) as error:
         reason = error.reason if isinstance(error, Unreadable) else str(error)
         look.report.add(title(thing), "it could not be looked into: " + reason)
@@ -163,22 +199,29 @@ def _see(thing: _Thing, look: Look, seconds: float, see: See) -> t.Optional[_Map
 
 def _see_live(container: Container, host: Root, seconds: float, see: See) -> _Map:
     """Look at a container through the root of its first process."""
+    way, roots = _way_to_process(container, host), []
 
-    roots: t.List[Root] = []
+    def open_root(where: str, **options: t.Any) -> Root:
+        roots.append(way.enter(where, **options))
+        return roots[0]
 
+    seen = see(way.path, open_root, seconds)
+    try:
+        return dict(seen, python=find_interpreter(roots[0], seen["environments"]))
+    except TimeIsUp:
+        return dict(seen, python=None)
+
+
+def _way_to_process(container: Container, host: Root) -> Way:
     def open_root(where: str, **options: t.Any) -> Root:
         opened = Root(where, **options)
         if sees_our_files(container.pid) or not _is_theirs(container, host):
             opened.close()
             raise Unreadable(where, "its process has ended")
-        roots.append(opened)
+        opened.process_table = host.process_table
         return opened
 
-    seen = see(root_of(container.pid), open_root, seconds)
-    try:
-        return dict(seen, python=find_interpreter(roots[0], seen["environments"]))
-    except TimeIsUp:
-        return dict(seen, python=None)
+    return Way(root_of(container.pid), open_root)
 
 
 def _is_theirs(container: Container, host: Root) -> bool:
@@ -191,22 +234,25 @@ def _is_theirs(container: Container, host: Root) -> bool:
     return owner is not None and numbers.has_user(owner)
 
 
-def _see_layers(thing: _Thing, host: Root, seconds: float, see: See) -> _Map:
-    """Look at the layers of an image, or of a container that does not run."""
-    if not thing.layers:
-        raise Unreadable(title(thing), "its engine does not tell in which directories its layers lie")
+def _way(thing: _Thing, host: Root) -> Way:
+    """How an image, or a container that does not run, is opened."""
+    return _way_to_layers(thing, thing.layers, host, thing.mounts if isinstance(thing, Container) else {})
+
+
+def _way_to_layers(thing: _Thing, layers: t.Sequence[str], host: Root, mounts: t.Mapping[str, str]) -> Way:
+    """How some layers of an image or container are opened.
+
+    :raises Unreadable: there are none, or one is not its user's.
+    """
+    if not layers:
+        raise Unreadable(title(thing), _NO_LAYERS)
     numbers: t.Optional[Numbers] = None
     user = host.identities.find_user(thing.engine_user)
     if user is not None and user.uid != 0:
         numbers = subordinate_numbers(host, user)
-        for layer in thing.layers:
+        for layer in layers:
             _check_layer(host, layer, numbers)
-    mounts = thing.mounts if isinstance(thing, Container) else {}
-    return see(
-        thing.layers[0],
-        lambda _path, **options: LayeredRoot(thing.layers, mounts=mounts, numbers=numbers, **options),
-        seconds,
-    )
+    return Way(layers[0], lambda _path, **options: LayeredRoot(layers, mounts=mounts, numbers=numbers, **options))
 
 
 def _check_layer(host: Root, layer: str, numbers: Numbers) -> None:

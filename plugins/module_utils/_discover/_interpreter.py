@@ -27,8 +27,9 @@ def find_interpreter(root: Root, environments: t.Iterable[t.Mapping[str, t.Any]]
     :param environments: prefix, whether it is a base prefix, and python_version of each environment of the root.
     """
     found: t.List[t.Tuple[int, t.Tuple[int, ...], str]] = []
+    seen: t.Set[str] = set()
     for directory in _DIRECTORIES:
-        found += [(2, version, path) for version, path in _of_system(root, directory)]
+        found += [(2, version, path) for version, path in _of_system(root, directory, seen)]
     for item in environments:
         version = tuple(map(int, re.findall(r"\d+", str(item.get("python_version") or ""))[:2]))
         path = "%s/bin/python" % item["prefix"]
@@ -37,14 +38,17 @@ def find_interpreter(root: Root, environments: t.Iterable[t.Mapping[str, t.Any]]
     return max(found)[2] if found else None
 
 
-def _of_system(root: Root, directory: str) -> t.Iterator[t.Tuple[t.Tuple[int, ...], str]]:
+def _of_system(root: Root, directory: str, seen: t.Set[str]) -> t.Iterator[t.Tuple[t.Tuple[int, ...], str]]:
     try:
         with root.directory(directory) as opened:
+            if opened.path in seen:  # /bin is mostly a link to /usr/bin
+                return
+            seen.add(opened.path)
             names = opened.names()
     except (Absent, Unreadable):
         return
     for name in names:
-        match = _NAME.match(name)
+        match = _NAME.match(name) if name.startswith("python") else None
         version = (int(match.group(1)), int(match.group(2))) if match else ()
         if version >= OLDEST:
             yield version, "%s/%s" % (directory, name)

@@ -207,7 +207,8 @@ class Result:
             with self.survey.root.directory(item.prefix) as prefix:
                 if "last_use" in self._gather:
                     use = last_use(prefix, python_version=item.python_version, modified=item.modified)
-                    extra["last_use"] = {"time": _utc(use.time), "evidence": use.evidence}
+                    extra["last_use"] = {"time": _utc(use.time), "evidence": use.evidence, "known": use.known}
+                    extra["last_use"]["running"] = bool(self.processes_in(item))
                 if "sizes" in self._gather:
                     extra["size"] = _size(measure(prefix, self.survey.report))
         except (Absent, Unreadable) as error:

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._places import Mention, mentions
@@ -18,6 +19,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._root impor
 
 MAX_TEXT = 256 * 1024
 MAX_FILES = 5000
+_SHORT = 4 * 1024
 
 
 def read_text(root: Root, report: Report, path: str) -> bytes:
@@ -35,7 +37,15 @@ def read_text(root: Root, report: Report, path: str) -> bytes:
 def mentions_in(root: Root, report: Report, path: str, home: t.Optional[str] = None) -> t.List[Mention]:
     """What one text names, sorted; home is what C(~) stands for in it."""
     data = read_text(root, report, path)
+    if len(data) <= _SHORT:
+        return list(_mentions_in_short(data, home))
     return sorted(mentions(data, home=home, warn=lambda reason: report.add(path, reason)))
+
+
+@functools.lru_cache(maxsize=256)  # containers hold much the same
+def _mentions_in_short(data: bytes, home: t.Optional[str]) -> t.Tuple[Mention, ...]:
+    """What a text names in which there is no room for more lines or paths than are searched."""
+    return tuple(sorted(mentions(data, home=home)))
 
 
 def texts_below(root: Root, report: Report, path: str, depth: int) -> t.Iterator[str]:

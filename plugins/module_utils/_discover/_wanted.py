@@ -23,11 +23,19 @@ _Map = t.Dict[str, t.Any]
 See = t.Callable[[str, t.Callable[..., Root], float], _Map]
 
 
+class Way(t.NamedTuple):
+    """How a root is opened: its path as this process sees it, and what opens that."""
+
+    path: str
+    enter: t.Callable[..., Root]
+
+
 class Wanted(t.NamedTuple):
-    """What is asked for: containers C(none), C(running) or C(all); and whether images."""
+    """What is asked for: containers C(none), C(running) or C(all); whether images; and whether containers' drift."""
 
     containers: str = "none"
     images: bool = False
+    drift: bool = False
 
     @property
     def is_anything(self) -> bool:
@@ -37,13 +45,16 @@ class Wanted(t.NamedTuple):
 def check_wanted(options: Options, wanted: Wanted) -> None:
     """Refuse what cannot be told.
 
-    :raises ScanError: containers or images of another root than that of the running system are asked for.
+    :raises ScanError: containers or images of another root than that of the running system are asked for, or the
+        drift of no containers.
     """
     if wanted.is_anything and options.root != "/":
         raise ScanError(
             "containers and images are those of the running system, and root is %s. Leave one of them out."
             % options.root
         )
+    if wanted.drift and wanted.containers == "none":
+        raise ScanError("drift is that of containers, and containers is none. Ask for those that run, or for all.")
 
 
 def look_inside(look: Look, wanted: Wanted, seconds: float, see: See) -> _Map:
@@ -60,7 +71,7 @@ def look_inside(look: Look, wanted: Wanted, seconds: float, see: See) -> _Map:
         from ansible_collections.labfleet.conda.plugins.module_utils._discover._inside import look_into
 
         found = look_into(look, wanted, seconds, see)
-    return {**found, "looked_into": dict(wanted._asdict())}
+    return {**found, "looked_into": {"containers": wanted.containers, "images": wanted.images}}
 
 
-__all__ = ("See", "Wanted", "check_wanted", "look_inside")
+__all__ = ("See", "Wanted", "Way", "check_wanted", "look_inside")

@@ -17,10 +17,14 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._errors imp
 
 
 class LastUse(t.NamedTuple):
-    """The latest sign of use, in seconds since the epoch, and which sign it is."""
+    """The latest sign of use, in seconds since the epoch, and which sign it is.
+
+    :param known: whether a later use would have left a sign: a program of the environment tells when it was read.
+    """
 
     time: float
     evidence: str
+    known: bool = False
 
 
 def last_use(prefix: Directory, *, python_version: t.Optional[str], modified: float) -> LastUse:
@@ -43,8 +47,10 @@ def last_use(prefix: Directory, *, python_version: t.Optional[str], modified: fl
         if name == "bin/python":
             continue
         seconds = _access_time(prefix, name)
+        if seconds is not None:
+            best = best._replace(known=True)
         if seconds is not None and seconds > best.time:
-            best = LastUse(seconds, "%s was read" % prefix.join(name))
+            best = LastUse(seconds, "%s was read" % prefix.join(name), True)
     return best
 
 

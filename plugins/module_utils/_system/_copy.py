@@ -12,11 +12,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import itertools
 import os
 import stat
 import typing as t
 
-from ansible_collections.labfleet.conda.plugins.module_utils._system._walk import Visit, kind_of, open_folder
+from ansible_collections.labfleet.conda.plugins.module_utils._system._walk import Visit, kind_of
 
 FICLONE = 0x40049409
 BLOCK = 1024 * 1024
@@ -33,6 +34,7 @@ class Entry(t.NamedTuple):
 
     :param owned: 1 where a package has brought it.
     :param extra: the target of a symbolic link; of a copied file the time of its last change of any kind (ctime).
+    :param kept: the name it is kept under; None where it is kept under its own path, or not at all.
     """
 
     name: str
@@ -46,23 +48,52 @@ class Entry(t.NamedTuple):
     how: str
     owned: int
     extra: t.Union[str, int, None]
+    kept: t.Optional[str] = None
+
+    def kept_at(self, folder: str) -> str:
+        """Where it is kept, if it is; C(folder) is the directory that it was in."""
+        return self.kept or (folder + "/" + self.name if folder else self.name)
+
+
+class Earlier(t.NamedTuple):
+    """The copies that were kept before.
+
+    :ivar folder: the open directory that holds them, on the same file system.
+    :ivar copies: by the inode number of the file that was copied: its entry, and where it is kept.
+    """
+
+    folder: int
+    copies: t.Dict[int, t.Tuple[Entry, str]]
 
 
 class Keeper:
     """Keeps files below a directory of their own.
 
     :param target: the open directory, on the file system of the prefix.
+    :param numbered: put all of them into that one directory, under numbers: to make and to remove directories takes
+        longer than to link what is in them.
+    :param earlier: copies from before; those of files that have not changed since are linked in place of copied anew.
     :param limit: files larger than this are copied only if a package has brought them.
     :param keeps_inodes: whether a link to a file surely leaves its inode number as it is, see keeps_inodes().
     """
 
-    def __init__(self, target: int, *, limit: int, keeps_inodes: bool = False) -> None:
+    def __init__(
+        self,
+        target: int,
+        *,
+        limit: int,
+        keeps_inodes: bool = False,
+        numbered: bool = False,
+        earlier: t.Optional[Earlier] = None,
+    ) -> None:
         self.troubles: t.List[t.Tuple[str, str]] = []
         self.counts = {LINKED: 0, COPIED: 0, TOLD: 0, LEFT: 0}
         self.copied_bytes = 0
         self._target = target
         self._limit = limit
         self._keeps_inodes = keeps_inodes
+        self._numbers = itertools.count(1) if numbered else None
+        self._earlier = earlier
         self._clones: t.Optional[bool] = None  # None until the file system was asked
         self._twins: t.Dict[int, str] = {}
 
@@ -73,72 +104,94 @@ class Keeper:
         :param owned: names of those that packages have brought.
         """
         path, source, entries = visit.path, visit.descriptor, []
-        if path:
+        below = path + "/" if path else ""
+        if path and self._numbers is None:
             os.mkdir(path, 0o700, dir_fd=self._target)
-        target = open_folder(path, at=self._target)
-        try:
-            for name, status in visit.children:
-                kind = kind_of(status)
-                if kind == "d":
-                    continue
-                extra: t.Union[str, int, None] = None
-                is_owned = name in owned
-                if kind == "l":
-                    how, extra = TOLD, os.readlink(name, dir_fd=source)
-                    self.counts[TOLD] += 1
-                else:
-                    how, status = self._keep(path, name, status, source, target, name in linked, is_owned)
-                    if how == COPIED:
-                        extra = status.st_ctime_ns
-                entries.append(entry_of(name, kind, status, how, is_owned, extra))
-        finally:
-            os.close(target)
+        for name, status in visit.children:
+            kind = kind_of(status)
+            if kind == "d":
+                continue
+            extra: t.Union[str, int, None] = None
+            kept = None
+            is_owned = name in owned
+            if kind == "l":
+                how, extra = TOLD, os.readlink(name, dir_fd=source)
+                self.counts[TOLD] += 1
+            else:
+                kept = "%x" % next(self._numbers) if self._numbers else None
+                new = kept or below + name
+                how, status = self._keep(below + name, name, status, source, new, name in linked, is_owned)
+                if how == COPIED:
+                    extra = status.st_ctime_ns
+            entries.append(entry_of(name, kind, status, how, is_owned, extra, kept))
         return entries
 
     def _keep(
-        self, path: str, name: str, status: os.stat_result, source: int, target: int, linked: bool, owned: bool
+        self, full: str, name: str, status: os.stat_result, source: int, new: str, linked: bool, owned: bool
     ) -> t.Tuple[str, os.stat_result]:
         regular = stat.S_ISREG(status.st_mode)
         if (linked or not regular) and not (regular and self._clones):
             try:
-                os.link(name, name, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
+                os.link(name, new, src_dir_fd=source, dst_dir_fd=self._target, follow_symlinks=False)
                 self.counts[LINKED] += 1
                 if self._keeps_inodes:
                     return LINKED, status
                 # Asked again: on overlayfs the first link gives the file another inode number.
-                return LINKED, os.stat(name, dir_fd=target, follow_symlinks=False)
+                return LINKED, os.stat(new, dir_fd=self._target, follow_symlinks=False)
             except OSError as error:  # too many links, links of others' files forbidden, no links at all
                 self._check(error)
-        full = path + "/" + name if path else name
         reason = "it is no regular file, and cannot be linked"
         if regular and not (linked and not owned and status.st_size > self._limit and not self._clones):
             try:
-                return COPIED, self._copy(full, name, status, source, target)
+                return COPIED, self._copy(new, name, status, source)
             except OSError as error:
                 self._check(error)
                 reason = (error.strerror or str(error)).lower()
         elif regular:
             reason = "it has %d bytes, too many for a copy, and cannot be linked" % status.st_size
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(name, dir_fd=target)
+            os.unlink(new, dir_fd=self._target)
         self.troubles.append((full, reason))
         self.counts[LEFT] += 1
         return LEFT, status
 
-    def _copy(self, full: str, name: str, status: os.stat_result, source: int, target: int) -> os.stat_result:
+    def _copy(self, new: str, name: str, status: os.stat_result, source: int) -> os.stat_result:
         twin = self._twins.get(status.st_ino) if status.st_nlink > 1 else None
         self.counts[COPIED] += 1
         if twin is not None:
-            os.link(twin, name, src_dir_fd=self._target, dst_dir_fd=target, follow_symlinks=False)
+            os.link(twin, new, src_dir_fd=self._target, dst_dir_fd=self._target, follow_symlinks=False)
             return status
-        status, cloned = copy_file(name, source, name, target, clone=self._clones is not False)
+        if self._was_copied(new, status):
+            return status
+        status, cloned = copy_file(name, source, new, self._target, clone=self._clones is not False)
         if status.st_size:
             self._clones = cloned
         if not cloned:
             self.copied_bytes += status.st_blocks * 512
         if status.st_nlink > 1:
-            self._twins[status.st_ino] = full
+            self._twins[status.st_ino] = new
         return status
+
+    def _was_copied(self, new: str, status: os.stat_result) -> bool:
+        """Take the copy from before, where there is one and it is what the file still is; a clone is better."""
+        if self._earlier is None or self._clones is not False or status.st_nlink > 1:
+            return False
+        known = self._earlier.copies.get(status.st_ino)
+        if known is None:
+            return False
+        entry, place = known
+        same = (entry.size, entry.mtime, entry.extra) == (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        if not same:
+            return False
+        try:
+            kept = os.stat(place, dir_fd=self._earlier.folder, follow_symlinks=False)
+            if (kept.st_size, kept.st_mtime_ns) != (entry.size, entry.mtime):
+                return False
+            os.link(place, new, src_dir_fd=self._earlier.folder, dst_dir_fd=self._target, follow_symlinks=False)
+        except OSError as error:
+            self._check(error)
+            return False
+        return True
 
     @staticmethod
     def _check(error: OSError) -> None:
@@ -147,7 +200,13 @@ class Keeper:
 
 
 def entry_of(
-    name: str, kind: str, status: os.stat_result, how: str, owned: bool, extra: t.Union[str, int, None]
+    name: str,
+    kind: str,
+    status: os.stat_result,
+    how: str,
+    owned: bool,
+    extra: t.Union[str, int, None],
+    kept: t.Optional[str] = None,
 ) -> Entry:
     """The entry for a file of this status."""
     return Entry(
@@ -162,6 +221,7 @@ def entry_of(
         how,
         int(owned),
         extra,
+        kept,
     )
 
 
@@ -256,12 +316,12 @@ def attributes_of(descriptor: int) -> t.Dict[str, bytes]:
         return {}
 
 
-def same_content(name: str, one: int, other: int) -> bool:
-    """Whether the regular files of one name in two open directories hold the same bytes."""
+def same_content(name: str, one: int, other: int, *, other_name: t.Optional[str] = None) -> bool:
+    """Whether regular files in two open directories, of one name unless another is told, hold the same bytes."""
     descriptors: t.List[int] = []
     try:
-        for folder in (one, other):
-            descriptors.append(os.open(name, _READ, dir_fd=folder))
+        for place, folder in ((name, one), (other_name or name, other)):
+            descriptors.append(os.open(place, _READ, dir_fd=folder))
         first, second = (os.fstat(descriptor) for descriptor in descriptors)
         if first.st_size != second.st_size or not stat.S_ISREG(first.st_mode) or not stat.S_ISREG(second.st_mode):
             return False
@@ -280,6 +340,7 @@ def same_content(name: str, one: int, other: int) -> bool:
 
 __all__ = (
     "COPIED",
+    "Earlier",
     "LEFT",
     "LINKED",
     "TOLD",

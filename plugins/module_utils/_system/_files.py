@@ -69,6 +69,16 @@ def names_below(path: str) -> t.List[str]:
         return []
 
 
+def changed_since(path: str, seconds: float) -> t.List[str]:
+    """The names in a directory of what was made or changed since a time, by the clock of its file system."""
+    found = []
+    for name in names_below(path):
+        with contextlib.suppress(OSError):
+            if os.lstat(os.path.join(path, name)).st_ctime >= seconds:
+                found.append(name)
+    return found
+
+
 def tree_files(path: str, folders: t.Sequence[str]) -> t.Set[str]:
     """The paths, from a prefix on, of all files in some of its directories, all levels deep, links not followed."""
     found: t.Set[str] = set()
@@ -165,6 +175,7 @@ def nearest_existing(path: str) -> str:
 
 __all__ = (
     "absent",
+    "changed_since",
     "file_mode",
     "file_sum",
     "fingerprints",

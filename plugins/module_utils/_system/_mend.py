@@ -46,28 +46,21 @@ class Mender:
         self.touched: t.Set[str] = set()
         self.prefix = prefix
         self._kept = kept
-        self._open: t.Optional[t.Tuple[str, int, int]] = None
+        self._open: t.Optional[t.Tuple[str, int]] = None
         self._clones = True
 
     def close(self) -> None:
         """Close what is open."""
         if self._open is not None:
             os.close(self._open[1])
-            if self._open[2] >= 0:
-                os.close(self._open[2])
             self._open = None
 
-    def _at(self, folder: str) -> t.Tuple[int, int]:
-        """The directory in the prefix and the one of the same path that keeps; -1 where there is none."""
+    def _at(self, folder: str) -> int:
+        """The directory in the prefix, open."""
         if self._open is None or self._open[0] != folder:
             self.close()
-            place = open_folder(folder, at=self.prefix)
-            try:
-                kept = open_folder(folder, at=self._kept)
-            except OSError:
-                kept = -1
-            self._open = folder, place, kept
-        return self._open[1:]
+            self._open = folder, open_folder(folder, at=self.prefix)
+        return self._open[1]
 
     def _change(self, folder: str, action: t.Callable[[], _T]) -> _T:
         """Change something in a directory, also in one of ours that is write-protected; its mode is put back later."""
@@ -88,28 +81,25 @@ class Mender:
     def target(self, folder: str, name: str) -> t.Optional[str]:
         """The target of a symbolic link in the prefix."""
         try:
-            return os.readlink(name, dir_fd=self._at(folder)[0])
+            return os.readlink(name, dir_fd=self._at(folder))
         except OSError:
             return None
 
-    def kept_status(self, folder: str, name: str) -> t.Optional[os.stat_result]:
+    def kept_status(self, folder: str, entry: Entry) -> t.Optional[os.stat_result]:
         """The status of a kept file."""
         try:
-            return (
-                os.stat(name, dir_fd=self._at(folder)[1], follow_symlinks=False) if self._at(folder)[1] >= 0 else None
-            )
+            return os.stat(entry.kept_at(folder), dir_fd=self._kept, follow_symlinks=False)
         except OSError:
             return None
 
-    def has_kept_content(self, folder: str, name: str) -> bool:
+    def has_kept_content(self, folder: str, entry: Entry) -> bool:
         """Whether a file holds the same bytes as the one kept of it."""
-        place, kept = self._at(folder)
-        return kept >= 0 and same_content(name, place, kept)
+        return same_content(entry.name, self._at(folder), self._kept, other_name=entry.kept_at(folder))
 
     def remove(self, folder: str, name: str) -> None:
         """Remove a file; that it is gone is no error."""
 
-        self._change(folder, lambda: _unlink(name, self._at(folder)[0]))
+        self._change(folder, lambda: _unlink(name, self._at(folder)))
 
     def remove_folder(self, path: str) -> bool:
         """Remove a directory if it is empty; tells whether it is gone."""
@@ -155,7 +145,7 @@ class Mender:
         while _exists(free, aside):
             number += 1
             free = "%s.%d" % (path, number)
-        place = self._at(folder)[0]
+        place = self._at(folder)
         if stays:
             try:
                 os.link(name, free, src_dir_fd=place, dst_dir_fd=aside, follow_symlinks=False)
@@ -173,8 +163,8 @@ class Mender:
         :raises Damaged: the kept file is gone, or not what was kept.
         :raises OSError: the system does not let us.
         """
-        place, kept = self._at(folder)
-        status = self.kept_status(folder, entry.name) if entry.kind != "l" and twin is None else None
+        place, kept = self._at(folder), entry.kept_at(folder)
+        status = self.kept_status(folder, entry) if entry.kind != "l" and twin is None else None
         if entry.kind != "l" and twin is None and not checked:
             wanted = (entry.size, entry.mtime)
             if status is None or (entry.kind == "f" and (status.st_size, status.st_mtime_ns) != wanted):
@@ -185,7 +175,7 @@ class Mender:
         if checked or twin is not None:  # a rename of one name of a file over another does nothing
             _unlink(TEMPORARY, place)
 
-    def _prepare(self, place: int, kept: int, entry: Entry, twin: t.Optional[str]) -> bool:
+    def _prepare(self, place: int, kept: str, entry: Entry, twin: t.Optional[str]) -> bool:
         """Make the file under a temporary name; tells whether it is a link to the kept one."""
         try:
             return self._make(place, kept, entry, twin)
@@ -193,24 +183,24 @@ class Mender:
             _unlink(TEMPORARY, place)
             return self._make(place, kept, entry, twin)
 
-    def _make(self, place: int, kept: int, entry: Entry, twin: t.Optional[str]) -> bool:
+    def _make(self, place: int, kept: str, entry: Entry, twin: t.Optional[str]) -> bool:
         if entry.kind == "l":
             os.symlink(str(entry.extra), TEMPORARY, dir_fd=place)
             return False
         if twin is not None or entry.how == LINKED:
-            source, name = (self.prefix, twin) if twin is not None else (kept, entry.name)
+            source, name = (self.prefix, twin) if twin is not None else (self._kept, kept)
             try:
                 os.link(name, TEMPORARY, src_dir_fd=source, dst_dir_fd=place, follow_symlinks=False)
                 return twin is None
             except OSError:
                 if entry.kind != "f":
                     raise
-        _status, self._clones = copy_file(entry.name, kept, TEMPORARY, place, clone=self._clones)
+        _status, self._clones = copy_file(kept, self._kept, TEMPORARY, place, clone=self._clones)
         return False
 
     def fix(self, folder: str, entry: Entry) -> None:
         """Give a file whose content is right its owner, permissions and time."""
-        _set(entry.name, self._at(folder)[0], entry)
+        _set(entry.name, self._at(folder), entry)
 
     def fix_folder(self, path: str, mode: int, uid: int, gid: int, mtime: int, attributes: t.Dict[str, bytes]) -> None:
         """Give a directory its owner, permissions, extended attributes and time."""
@@ -229,14 +219,13 @@ class Mender:
         finally:
             os.close(descriptor)
 
-    def sum_of(self, folder: str, name: str) -> t.Optional[str]:
+    def sum_of(self, folder: str, entry: Entry) -> t.Optional[str]:
         """The SHA-256 sum of a kept file."""
-        kept = self._at(folder)[1]
-        return _sum(name, kept) if kept >= 0 else None
+        return _sum(entry.kept_at(folder), self._kept)
 
     def replace_kept(self, folder: str, entry: Entry, source: str, wanted: str) -> bool:
         """Take a file of another place for a damaged kept one, if its SHA-256 sum is the wanted one."""
-        kept = self._at(folder)[1]
+        kept = self._kept
         parent, name = os.path.split(source)
         try:
             other = open_folder(parent)
@@ -249,7 +238,7 @@ class Mender:
                 os.unlink(TEMPORARY, dir_fd=kept)
             copy_file(name, other, TEMPORARY, kept, clone=self._clones)
             os.utime(TEMPORARY, ns=(entry.mtime, entry.mtime), dir_fd=kept, follow_symlinks=False)
-            os.rename(TEMPORARY, entry.name, src_dir_fd=kept, dst_dir_fd=kept)
+            os.rename(TEMPORARY, entry.kept_at(folder), src_dir_fd=kept, dst_dir_fd=kept)
             return True
         except OSError:
             return False
@@ -258,8 +247,8 @@ class Mender:
 
     def accept_kept(self, folder: str, entry: Entry) -> None:
         """Put back the time of a kept file whose content is right."""
-        kept = self._at(folder)[1]
-        os.utime(entry.name, ns=(entry.mtime, entry.mtime), dir_fd=kept, follow_symlinks=False)
+        times = (entry.mtime, entry.mtime)
+        os.utime(entry.kept_at(folder), ns=times, dir_fd=self._kept, follow_symlinks=False)
 
 
 def _exists(path: str, at: int) -> bool:

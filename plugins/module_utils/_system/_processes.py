@@ -35,6 +35,30 @@ def parse_environment(data: bytes) -> t.Dict[str, str]:
     return {os.fsdecode(name): os.fsdecode(value) for name, value in _VARIABLE.findall(data)}
 
 
+class ProcessTable:
+    """Which processes live in which mount namespace, asked for all of them once: for looks into many containers."""
+
+    def __init__(self) -> None:
+        self._numbers: t.Optional[t.Dict[str, t.List[str]]] = None
+
+    def numbers(self, namespace: t.Optional[str]) -> t.List[str]:
+        """The numbers of those that live in one."""
+        if self._numbers is None:
+            self._numbers = {}
+            for number in _all_numbers():
+                found = _link("/proc/%s/ns/mnt" % number)
+                if found is not None:
+                    self._numbers.setdefault(found, []).append(number)
+        return self._numbers.get(namespace or "", [])
+
+
+def _all_numbers() -> t.List[str]:
+    try:
+        return [name for name in os.listdir("/proc") if name.isdigit()][:MAX_PROCESSES]
+    except OSError:
+        return []
+
+
 def list_processes(root: Root) -> t.List[Process]:
     """The processes that this user may look at and that live in the root's mount namespace."""
     base = "/proc"
@@ -42,12 +66,8 @@ def list_processes(root: Root) -> t.List[Process]:
     if reference is None:
         return []
     namespace = _link("%s/%s/ns/mnt" % (base, reference))
-    try:
-        numbers = [name for name in os.listdir(base) if name.isdigit()]
-    except OSError:
-        return []
     found: t.List[Process] = []
-    for name in numbers[:MAX_PROCESSES]:
+    for name in root.process_table.numbers(namespace) if root.process_table else _all_numbers():
         root.check_time("/proc/" + name)
         place = "%s/%s" % (base, name)
         program = _link(place + "/exe")
@@ -112,6 +132,7 @@ def _read(path: str) -> bytes:
 
 __all__ = (
     "Process",
+    "ProcessTable",
     "list_processes",
     "own_environment",
     "own_uid",

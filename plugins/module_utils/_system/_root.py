@@ -38,6 +38,9 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._users impo
     parse_passwd,
 )
 
+if t.TYPE_CHECKING:
+    from ansible_collections.labfleet.conda.plugins.module_utils._system._processes import ProcessTable
+
 MAX_LINKS = 40
 MAX_DEPTH = 200
 REMOTE_ANSWER_SECONDS = 3.0
@@ -53,6 +56,7 @@ class Root:
     :param kernel: enter C(/proc) and C(/sys) too, which hold no storage but what the kernel tells of its devices.
     :param numbers: how the numbers of users and groups that lie on the disk are seen from inside the root; for
         C(/proc/NUMBER/root) they are read from that process.
+    :ivar process_table: the processes of all roots, where several are looked at.
     :raises Unreadable: there is no such directory.
     """
 
@@ -72,6 +76,7 @@ class Root:
         self.kernel = kernel
         self.deadline: t.Optional[float] = None
         self.share_deadline: t.Optional[float] = None
+        self.process_table: t.Optional[ProcessTable] = None
         self.troubles: t.List[Unreadable] = []
         self.files_opened = 0
         self.current = "/"

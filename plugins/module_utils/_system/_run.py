@@ -35,6 +35,7 @@ class Command(t.NamedTuple):
     :param seconds: how long it may take.
     :param stop_signal: the signal on which the program undoes what it has begun and ends.
     :param grace: how many seconds it has for that before it is killed.
+    :param whatever_comes: it is not ended for a signal to this process, as what looks whether all is undone is not.
     """
 
     arguments: t.Tuple[str, ...]
@@ -43,6 +44,7 @@ class Command(t.NamedTuple):
     seconds: float = 3600.0
     stop_signal: int = int(signal.SIGTERM)
     grace: float = 300.0
+    whatever_comes: bool = False
 
 
 class Finished(t.NamedTuple):
@@ -252,8 +254,8 @@ class _Running:
     def _watch(self, now: float, interrupted: int) -> None:
         if self._stop_sent is None:
             self._timed_out = now - self._started > self._command.seconds
-            self._interrupted = interrupted
-            if self._timed_out or interrupted:
+            self._interrupted = 0 if self._command.whatever_comes else interrupted
+            if self._timed_out or self._interrupted:
                 self._stop_sent = now
                 self._stop()
         elif now - self._stop_sent > self._command.grace:
@@ -347,7 +349,8 @@ class Held:
         self.close()
 
     def wait_until_told(self) -> None:
-        """Wait until it has stopped or ended."""
+        """Wait until it has stopped or ended; the time that passed while it has stopped already does not count."""
+        self._telling.read()
         self._wait([self._running], lambda: not self._telling.is_open and self._telling.content())
         self.told = self._telling.content()
         if not self.told:

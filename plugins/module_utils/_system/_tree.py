@@ -63,6 +63,8 @@ def look_for(top: Directory, wanted: Names) -> Presence:
     found = Presence()
     for path, node in _nodes(top, wanted):
         names = wanted[path]
+        if isinstance(node, int) and len(names) <= FEW and _are_there(node, names):
+            continue
         if isinstance(node, Absent):
             found.absent[path] = names
         elif isinstance(node, Unreadable):
@@ -76,6 +78,18 @@ def look_for(top: Directory, wanted: Names) -> Presence:
             if absent:
                 found.absent[path] = absent
     return found
+
+
+def _are_there(descriptor: int, names: t.Iterable[str]) -> bool:
+    """Whether all of some names are there and none is that of a link, as nearly always; if not, more is to be asked."""
+    ask, is_link = os.stat, stat.S_ISLNK
+    try:
+        for name in names:
+            if is_link(ask(name, dir_fd=descriptor, follow_symlinks=False).st_mode):
+                return False
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _asked(node: _Node, names: t.Iterable[str]) -> t.Tuple[t.List[str], t.List[str], t.List[str]]:
@@ -104,12 +118,10 @@ def _compare(directory: Directory, path: str, names: t.List[str], found: Presenc
         found.unknown.append((error.path, error.reason))
         return
     absent: t.List[str] = []
-    try:
-        links = {name for name in names if there[name]}
-    except KeyError:
-        links = {name for name in names if there.get(name)}
+    if not all(map(there.__contains__, names)):
         # A file system may take Foo and foo for one name, which a listing does not tell.
         absent = [name for name in names if name not in there and not (name and _is_there(directory, name))]
+    links = [name for name in dict.fromkeys(names) if there.get(name)] if True in there.values() else ()
     if links:
         _follow(directory, links, [name for name, is_link in there.items() if not is_link], absent, found)
     if absent:
@@ -192,8 +204,9 @@ def _nodes(top: Directory, paths: t.Iterable[str]) -> t.Iterator[t.Tuple[str, _F
     place: str = ""
     node: _Node = top
     try:
-        for path in sorted(paths, key=_in_order):
-            root.check_time(top.path)
+        for number, path in enumerate(sorted(paths, key=_in_order)):
+            if not number % 8:
+                root.check_time(top.path)
             below = path + "/"
             if nothing is not None and below.startswith(nothing[0]):
                 yield path, nothing[1]

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import typing as t
@@ -113,6 +114,26 @@ def managers_at_work(
     return found
 
 
+def opened_below(places: t.Iterable[str]) -> t.Set[str]:
+    """Of some paths, those that a process has open, or anything below them; what may not be seen does not count."""
+    wanted, found = set(places), set()
+    try:
+        numbers = [name for name in os.listdir("/proc") if name.isdigit()] if wanted else []
+    except OSError:
+        return wanted
+    for number in numbers:
+        folder = "/proc/%s/fd" % number
+        try:
+            names = os.listdir(folder)
+        except OSError:
+            continue
+        for name in names:
+            with contextlib.suppress(OSError):
+                path = os.readlink("%s/%s" % (folder, name))
+                found.update(place for place in wanted if path == place or path.startswith(place + "/"))
+    return found
+
+
 def _command(words: t.Sequence[str]) -> str:
     """What a command line tells conda to do: the first word after the program that is no option."""
     after = 1 if _manager(words[0], ()) else 3 if words[1:2] == ["-m"] else 2
@@ -201,4 +222,4 @@ def _manager(program: str, words: t.Sequence[str]) -> t.Optional[str]:
     return next((name for name in names if _MANAGER.match(name)), None)
 
 
-__all__ = ("Use", "Uses", "managers_at_work", "uses_of")
+__all__ = ("Use", "Uses", "managers_at_work", "opened_below", "uses_of")

@@ -513,7 +513,7 @@ SPDX-License-Identifier: GPL-3.0-or-later
       left,
       host.status ? make("p", { class: "said" }, "The look at this host did not come to its end. What was not reached is unknown, not clean. " + host.message) : "",
       pairs([
-        ["Root", mono(host.root)], ["GPU", mono(host.gpu)],
+        ["Root", mono(host.root)], ["GPU", mono(host.gpu)], ["Image", host.image],
         ["Packages", vulnerable + none + unmapped ? number(vulnerable) + " vulnerable, " + number(none) + " none known, " + number(unmapped) + " unmapped" : ""],
         ["Unreadable", host.unreadable ? plural(host.unreadable, "place") : ""],
       ]),

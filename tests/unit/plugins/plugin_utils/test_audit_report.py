@@ -14,6 +14,11 @@ import pytest
 from ansible_collections.labfleet.conda.plugins.plugin_utils._audit_report import Report, check_dest
 from ansible_collections.labfleet.conda.plugins.plugin_utils._digest import digest_lines
 from ansible_collections.labfleet.conda.plugins.plugin_utils._gates import gate
+from ansible_collections.labfleet.conda.plugins.plugin_utils._saved_report import (
+    SavedHosts,
+    fingerprint,
+    read_report,
+)
 
 
 def finding(rule="chan.http", severity="high", subject="/etc/conda/condarc", **more):
@@ -244,3 +249,49 @@ def test_a_report_of_before_that_is_no_text_is_one_sentence(tmp_path):
     (tmp_path / "audit.json").write_bytes(b"\xff\xfe{")
     found = report({"a": host()}, previous=str(tmp_path / "audit.json"))
     assert "it is no text in UTF-8" in found.warnings[0]
+
+
+def saved(folder, **hosts):
+    """A saved report of these hosts, as a path."""
+    report(hosts or {"a": host(finding()), "b": None}).write(str(folder), ["json"], mode=0o600, write=True)
+    return folder / "audit.json"
+
+
+def test_the_hosts_of_a_saved_report_are_parsed_when_they_are_asked_for(tmp_path):
+    path = saved(tmp_path)
+    document, whole = read_report(str(path)), json.loads(path.read_text())
+    assert isinstance(document["hosts"], SavedHosts)
+    assert {**document, "hosts": dict(document["hosts"])} == whole
+    assert list(document["hosts"]) == ["a", "b"] and len(document["hosts"]) == 2 and "c" not in document["hosts"]
+    assert fingerprint(document) == fingerprint(whole)
+    assert document["hosts"]["a"] is not document["hosts"]["a"]
+
+
+def test_a_saved_report_is_read_in_whatever_layout_it_is(tmp_path):
+    path = saved(tmp_path)
+    whole = json.loads(path.read_text())
+    for layout in ({}, {"indent": 2}, {"indent": 4}, {"separators": (",", ":")}):
+        path.write_text(json.dumps(whole, **layout))
+        assert read_report(str(path)) == whole
+    path = saved(tmp_path, a=None)
+    assert read_report(str(path))["hosts"]["a"]["findings"] == []
+
+
+@pytest.mark.parametrize(
+    "old, new, sentence",
+    [
+        ('"findings": [{', '"findings": [{{', "it is not JSON"),
+        ('    "b": {', '    "b" {', "it is not JSON"),
+        ('    "b": {', '    "b": [], "c": {', "hosts.b must be a map with a status"),
+        ('"severity": "high"', '"severity": "awful"', r"hosts.a.findings\[0\] must be a finding"),
+        ('"schema": "', '"schema": "x', "it has no schema"),
+    ],
+)
+def test_a_damaged_line_of_a_saved_report_is_one_sentence(tmp_path, old, new, sentence):
+    path = saved(tmp_path)
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(ValueError, match=sentence) as caught:
+        read_report(str(path))
+    assert str(caught.value).startswith(str(path)) and "\n" not in str(caught.value)

@@ -14,13 +14,14 @@ from ansible_collections.labfleet.conda.plugins.module_utils._audit._cuda_table 
     driver_reaches,
     is_over,
 )
+from ansible_collections.labfleet.conda.plugins.module_utils._audit._gpu_parts import Device, Target
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._gpu_stack import (
     Texts,
     cuda_of_build,
     make_stack,
     parse_arch_list,
 )
-from ansible_collections.labfleet.conda.plugins.module_utils._audit._gpu_truth import Device, Target, judge
+from ansible_collections.labfleet.conda.plugins.module_utils._audit._gpu_truth import judge
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._records import RecordName
 from ansible_collections.labfleet.conda.plugins.plugin_utils._gpu_data import for_host, load
 

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from ansible_collections.labfleet.conda.plugins.module_utils._audit import _gpu_host
+from ansible_collections.labfleet.conda.plugins.module_utils._audit import _gpu_truth
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._catalogue import RULES
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._consistency import Consistency
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._result import _plain
@@ -134,7 +134,7 @@ def test_an_environment_that_makes_the_summary_of_gpus_fail_ends_nothing(lab, ru
     def fail(*_arguments):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(_gpu_host, "judge", fail)
+    monkeypatch.setattr(_gpu_truth, "judge", fail)
     auditing = run_audit(lab, RULES, search_paths=[lab.home], gpu_driver="550.54")
     assert _plain(auditing)["findings"]
 

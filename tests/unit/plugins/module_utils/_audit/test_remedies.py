@@ -88,7 +88,7 @@ def test_nobody_gets_what_a_link_in_their_home_leads_to(as_root, host, findings)
 
 
 def test_gpu_remedies_quote_the_prefix(host, run_audit):
-    from ansible_collections.labfleet.conda.plugins.module_utils._audit._gpu_truth import Verdict
+    from ansible_collections.labfleet.conda.plugins.module_utils._audit._gpu_parts import Verdict
 
     host.environment(PREFIX)
     rules = [rule for rule in RULES if rule.id == "env.gpu_two_stacks"]

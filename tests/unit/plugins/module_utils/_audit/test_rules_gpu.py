@@ -7,9 +7,11 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import pytest
 
+from ansible_collections.labfleet.conda.plugins.module_utils import _audit
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._rules_gpu import RULES
 from ansible_collections.labfleet.conda.plugins.plugin_utils._gpu_data import for_host, load
 
@@ -217,3 +219,16 @@ def test_without_the_tables_nothing_is_taken_for_fine(host, findings, run_audit)
     wheel(host, "torch", "2.11.0", "cuda: Optional[str] = '13.0'\n")
     assert [item["rule"] for item in findings(host, RULES)] == ["gpu.unknown_model"]
     assert run_audit(host, RULES).audit.gpu_summary["environments"][0]["present"] == "unknown"
+
+
+def test_a_host_without_cuda_is_spared_the_code_that_judges_stacks(host, run_audit, monkeypatch):
+    for name in ("_gpu_stack", "_gpu_truth"):
+        monkeypatch.delitem(sys.modules, "%s.%s" % (_audit.__name__, name), raising=False)
+        monkeypatch.delattr(_audit, name, raising=False)
+    environment(host)
+    driver(host, "580.95.05")
+    assert run_audit(host, RULES, prepared=PREPARED, gpu_driver="580").judgement.unjudged == []
+    assert not hasattr(_audit, "_gpu_truth") and not hasattr(_audit, "_gpu_stack")
+    environment(host, "pytorch-2.5.1-cuda124_0")
+    run_audit(host, RULES, prepared=PREPARED)
+    assert hasattr(_audit, "_gpu_truth") and hasattr(_audit, "_gpu_stack")

@@ -18,6 +18,7 @@ import pytest
 from ansible_collections.labfleet.conda.plugins.module_utils._change import (
     _cache,
     _cache_clean,
+    _cache_gather,
     _cache_session,
     _cache_split,
 )
@@ -301,6 +302,19 @@ def test_what_was_used_lately_stays(place):
     assert ages[B]["evidence"] == "the history of an environment names it"
     assert ages[C]["evidence"] == "its archive was read"
     assert removed(place.run(keep_days=5)) == [B + ".tar.bz2", B]
+
+
+def test_where_the_size_counts_each_thing_is_counted_once(place, monkeypatch):
+    place.package(A)
+    place.package(B)
+
+    def count_again(_top, item, _note):
+        raise AssertionError("%s is counted again" % item.name)
+
+    size = place.run(state="reported")["caches"][0]["bytes"]
+    monkeypatch.setattr(_cache_gather, "count_item", count_again)
+    result = place.run(keep_bytes=size)
+    assert (removed(result), result["caches"][0]["kept"]) == ([], {"within_goal": 4})
 
 
 def test_no_more_goes_than_the_goal_asks_for_the_oldest_and_the_archives_first(place):

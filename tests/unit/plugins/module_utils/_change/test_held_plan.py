@@ -18,105 +18,12 @@ import pytest
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import ChangeError, Failed
 from ansible_collections.labfleet.conda.plugins.module_utils._change._held_plan import ask_for_plan
-from ansible_collections.labfleet.conda.plugins.module_utils._change._tool import DEFAULTS, CommandRefused, Tool
-from ansible_collections.labfleet.conda.plugins.module_utils._change._verify import Driver, wrong_answers
-from ansible_collections.labfleet.conda.plugins.module_utils._system._run import Supervised
+from ansible_collections.labfleet.conda.plugins.module_utils._change._tool import CommandRefused, Tool
+from ansible_collections.labfleet.conda.plugins.module_utils._change._verify import wrong_answers
 
-MAIN = """
-import os, sys
-from . import common, install as installer
-def main(*args):
-    if "info" in sys.argv:
-        common.stdout_json_success(root_prefix=os.environ["ROOT"], conda_version=os.environ["VERSION"])
-    elif "--version" in sys.argv:
-        print("conda " + os.environ["VERSION"])
-    elif "fails" in sys.argv:
-        common.stdout_json_success(success=False, error="x", exception_name="UnsatisfiableError")
-        return 1
-    elif "labfleet-check" in sys.argv or "--dry-run" in sys.argv:
-        link = [{"name": "labfleet-check", "version": "1", "build_string": "0"}]
-        common.stdout_json_success(actions={"LINK": link, "UNLINK": []}, dry_run=True)
-    elif "there" in sys.argv:
-        common.stdout_json_success(message="All requested packages already installed.")
-    else:
-        installer.install()
-        common.stdout_json_success(actions={"LINK": ["x-2-0"], "UNLINK": ["x-1-0"]})
-"""
-COMMON = """
-import json, sys
-def stdout_json_success(success=True, **more):
-    json.dump(dict(more, success=success), sys.stdout)
-"""
-INSTALL = """
-import os, sys
-from ..core.link import UnlinkLinkTransaction
-def execute_actions(actions, index, verbose=False):
-    UnlinkLinkTransaction().execute()
-def install():
-    if hasattr(UnlinkLinkTransaction, "_make_legacy_action_groups"):
-        UnlinkLinkTransaction().download_and_extract()
-        UnlinkLinkTransaction().execute()
-    else:
-        execute_actions({"LINK": [{"name": "x", "version": "2", "build_string": "0"}], "UNLINK": []}, None)
-"""
-LINK = """
-import os, sys
-class UnlinkLinkTransaction(object):
-    def execute(self):
-        with open(os.environ["ROOT"] + "/done", "w") as stream:
-            stream.write(" ".join(sys.argv))
-"""
-SINCE_4_5 = """
-    def download_and_extract(self):
-        open(os.environ["ROOT"] + "/downloaded", "w").close()
-    def _make_legacy_action_groups(self):
-        return [{"LINK": [{"name": "x", "version": "2", "build_string": "0"}], "UNLINK": []}]
-"""
-SOLVERS = "conda/resolve.py", "libmambapy.py", "conda_libmamba_solver.py"
+from .standin import COMMON, INSTALL, MAIN, SHELL, StandIn, both
+
 OLD_PYTHONS = sorted(Path.home().glob(".pyenv/versions/2.7.*/bin/python2.7"))[-1:]
-
-
-def both(driver, specs):
-    """The dry run, and the command that does it."""
-    return [ask(specs, DEFAULTS, prefix=driver.prefix) for ask in (driver.tool.plan, driver.tool.apply)]
-
-
-class StandIn:
-    """A prefix with the stand-in, and its driver."""
-
-    def __init__(self, folder: Path, version: str, python: str) -> None:
-        self.root = folder
-        link = LINK if version.startswith("4.3") else LINK + SINCE_4_5
-        files = {"conda/cli/__init__.py": MAIN, "conda/cli/common.py": COMMON, "conda/cli/install.py": INSTALL}
-        files.update(
-            {"conda/core/link.py": link, "conda/base/context.py": "class context(object): subdir = 'linux-64'"}
-        )
-        files.update(
-            dict.fromkeys(("conda/__init__.py", "conda/core/__init__.py", "conda/base/__init__.py", *SOLVERS), "")
-        )
-        for name, text in files.items():
-            path = folder / "bin" / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-        program = folder / "bin" / "the-conda"
-        program.write_text(f"#!{python}\nimport conda.cli, sys\nsys.exit(conda.cli.main())\n")
-        program.chmod(0o755)
-        environment = {"ROOT": str(folder), "VERSION": version, "XDG_CACHE_HOME": str(folder), "PATH": "/usr/bin:/bin"}
-        environment["PYTHONPATH"] = str(folder / "bin")  # where the real one is found by itself
-        self.tool = Tool("conda", version, str(program), str(folder), python)
-        self.driver = Driver(self.tool, Supervised(), environment)
-        self.meanwhile = 0
-
-    def ask(self, *specs: str):
-        return ask_for_plan(self.driver, *both(self.driver, specs), seconds=60, meanwhile=self.note)
-
-    def note(self) -> None:
-        self.meanwhile += 1
-
-    def made(self) -> list[str]:
-        return sorted(name for name in ("done", "downloaded") if (self.root / name).exists())
-
-
 PYTHONS = [sys.executable, *map(str, OLD_PYTHONS)]
 
 
@@ -199,7 +106,7 @@ def test_other_tools_are_not_made_to_wait_nor_asked_from_within(kind):
         tool.check(None, "/tmp/check")
 
 
-def test_a_conda_that_answers_all_is_well_with_two_starts(standin):
+def test_a_conda_that_answers_all_is_well_with_one_start(standin):
     started = []
     run_all = standin.driver.runner.run_all
 
@@ -209,7 +116,22 @@ def test_a_conda_that_answers_all_is_well_with_two_starts(standin):
 
     standin.driver.runner.run_all = counted
     assert wrong_answers(standin.driver, solver=None) == []
-    assert len(started) == 2
+    assert len(started) == 1
+
+
+def test_where_a_solver_starts_threads_one_question_is_asked_after_the_other(standin):
+    thread = "import threading\nthread = threading.Thread(target=threading.Event().wait)\n"
+    (standin.root / "bin/conda/resolve.py").write_text(thread + "thread.daemon = True\nthread.start()\n")
+    started = []
+    run_all = standin.driver.runner.run_all
+
+    def counted(commands, **more):
+        started.append(len(commands))
+        return run_all(commands, **more)
+
+    standin.driver.runner.run_all = counted
+    assert wrong_answers(standin.driver, solver="classic") == []
+    assert started == [1, 4]
 
 
 @pytest.mark.parametrize(
@@ -220,6 +142,10 @@ def test_a_conda_that_answers_all_is_well_with_two_starts(standin):
         ("conda/cli/__init__.py", MAIN.replace('if "labfleet', 'if 1/0 or "labfleet'), "it cannot solve"),
         ("conda/cli/__init__.py", MAIN.replace('os.environ["VERSION"]', "'9'"), "its version is told as 9, not 4.3.16"),
         ("conda/base/context.py", "", ""),
+        ("the-conda", "#!/no/such/python\nimport conda.cli, sys\nsys.exit(conda.cli.main())\n", "could not be started"),
+        ("the-conda", f"#!{sys.executable}\nimport no_such_module\n", "No module named"),
+        ("the-conda", f"#!{sys.executable}\n", "its version is told as None"),
+        ("the-conda", SHELL % sys.executable, ""),
     ],
 )
 def test_what_is_wrong_is_told_as_by_one_question_after_the_other(tmp_path, path, text, said):
@@ -235,7 +161,10 @@ def test_the_caches_of_a_check_are_its_own(tmp_path):
     (standin.root / "bin/conda/cli/__init__.py").write_text(MAIN.replace("def main(*args):", note))
     folder = str(tmp_path / "check")
     done = standin.driver.runner.run(standin.driver.command(standin.tool.check(None, folder)))
-    assert done.code == 0
+    assert done.code == 0 and {name: code for name, (code, _said) in json.loads(done.stdout).items()} == {
+        "info": 0,
+        "solve": 0,
+    }
     assert os.listdir(folder + "/pkgs") == ["x"]
     index = json.loads(Path(folder, "channel/linux-64/repodata.json").read_text())
     assert list(index["packages"]) == ["labfleet-check-1-0.tar.bz2"]

@@ -9,7 +9,11 @@ from __future__ import annotations
 import types
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change import _update_change
-from ansible_collections.labfleet.conda.plugins.module_utils._change._package_caches import brought_by, remove_broken
+from ansible_collections.labfleet.conda.plugins.module_utils._change._package_caches import (
+    brought_by,
+    remove_broken,
+    unpacked_since,
+)
 from ansible_collections.labfleet.conda.plugins.module_utils._system._files import fingerprints, free_space
 
 SITE = "lib/python3.13/site-packages"
@@ -48,6 +52,27 @@ def test_a_package_that_is_unpacked_in_part_is_removed_and_a_whole_one_stays(tmp
         str(tmp_path / "bare-1-0"),
     ]
     assert whole.is_dir() and other.is_dir() and not cut.exists()
+
+
+def test_a_package_that_another_process_unpacks_now_is_left_to_it(tmp_path):
+    places = [unpacked(tmp_path, f"{name}-1-0", ["bin/a"], listed=["bin/a", "bin/b"]) for name in ("one", "two", "cut")]
+    archive = tmp_path / "two-1-0.tar.bz2"
+    archive.write_text("x")
+    names = [place.name for place in places]
+    with open(places[0] / "bin" / "a"), open(archive):
+        assert remove_broken([str(tmp_path)], names) == [str(places[2])]
+    assert remove_broken([str(tmp_path)], names) == [str(place) for place in places[:2]]
+
+
+def test_only_packages_beside_their_archives_count_as_unpacked_since(tmp_path):
+    for name in ("old-1-0", "new-1-0", "mine", "bare-1-0"):
+        (tmp_path / name).mkdir()
+    for name in ("old-1-0.tar.bz2", "new-1-0.conda"):
+        (tmp_path / name).write_text("x")
+    changed = (tmp_path / "old-1-0").stat().st_ctime
+    assert unpacked_since([str(tmp_path)], changed) == ["new-1-0", "old-1-0"]
+    assert unpacked_since([str(tmp_path)], changed + 60) == []
+    assert unpacked_since([str(tmp_path / "none")], 0) == []
 
 
 def test_names_that_lead_out_of_the_cache_are_passed_over(tmp_path):

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
@@ -15,6 +16,7 @@ import stat
 import pytest
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change import _snapshot as snapshots
+from ansible_collections.labfleet.conda.plugins.module_utils._change._manifest import parse_manifest
 from ansible_collections.labfleet.conda.plugins.module_utils._change._restore import restore
 from ansible_collections.labfleet.conda.plugins.module_utils._change._store import SnapshotError
 
@@ -36,6 +38,14 @@ def take(prefix, owned, number=10, reason="test"):
 
 def place(prefix, snapshot, *parts):
     return os.path.join(prefix, ".labfleet-conda", "snapshots", snapshot.id, *parts)
+
+
+def kept(prefix, snapshot, path):
+    """The file in which a snapshot keeps a file of the prefix."""
+    with open(place(prefix, snapshot, "manifest"), "rb") as stream:
+        folders, _unseen = parse_manifest(stream.read())
+    folder, name = os.path.split(path)
+    return place(prefix, snapshot, "files", folders[folder].entries[name].kept_at(folder))
 
 
 def test_a_snapshot_tells_what_it_is(tree):
@@ -62,17 +72,91 @@ def test_what_packages_own_is_linked_and_the_rest_is_copied(tree):
         pytest.skip("the file system clones everything")
 
     def same_file(path):
-        return os.path.samefile(os.path.join(prefix, path), place(prefix, taken, "files", path))
+        return os.path.samefile(os.path.join(prefix, path), kept(prefix, taken, path))
 
     for path in ("bin/conda", "lib/libpython.so", "lib/conda/__pycache__/a.cpython-36.pyc", "share/fifo"):
         assert same_file(path), path
     for path in ("conda-meta/history", "conda-meta/conda-1.0-0.json", "share/notes.txt", "etc/profile.d/conda.sh"):
         assert not same_file(path), path
-    sparse = os.stat(place(prefix, taken, "files", "share/sparse"))
+    sparse = os.stat(kept(prefix, taken, "share/sparse"))
     assert sparse.st_blocks * 512 < sparse.st_size == 3000000
-    assert sorted(os.listdir(place(prefix, taken, "files"))) == [
-        ".condarc", "bin", "conda-meta", "etc", "lib", "share",
-    ]  # fmt: skip
+    names = os.listdir(place(prefix, taken, "files"))
+    assert len(names) == taken.counts["files"] and all(name.isalnum() for name in names)
+
+
+def test_a_snapshot_in_the_first_format_can_be_restored(tree):
+    prefix, owned = tree
+    taken = take(prefix, owned)
+    with open(place(prefix, taken, "manifest"), "rb") as stream:
+        lines = stream.read().splitlines()
+    rows = [json.loads(line) for line in lines]
+    rows[0]["labfleet.conda manifest"] = 1
+    for path, _fields, entries in rows[1:-1]:
+        for entry in entries:
+            *_others, number = entry
+            entry.pop()
+            if number is not None:
+                os.makedirs(place(prefix, taken, "old", path), exist_ok=True)
+                os.rename(place(prefix, taken, "files", number), place(prefix, taken, "old", path, entry[0]))
+    os.rmdir(place(prefix, taken, "files"))
+    os.rename(place(prefix, taken, "old"), place(prefix, taken, "files"))
+    data = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+    with open(place(prefix, taken, "manifest"), "wb") as stream:
+        stream.write(data)
+    old = taken._replace(manifest_sum=hashlib.sha256(data).hexdigest())
+    before = listing(prefix)
+    for path in ("bin/conda", "share/notes.txt", "conda-meta/history"):
+        write(prefix, path, "broken")
+    os.unlink(prefix + "/lib/libpython.so")
+    planned = {"bin/conda", "share/notes.txt"}
+    assert restore(prefix, old, planned=planned).problems == []
+    assert listing(prefix) == before
+
+
+def settled(prefix, monkeypatch):
+    """Let the files of a prefix have been changed long before the snapshot that is taken next."""
+    monkeypatch.setattr(f"{__name__}.NOW", os.stat(prefix + "/share/notes.txt").st_ctime + 10)
+
+
+def test_snapshots_share_the_copies_of_what_does_not_change(tree, monkeypatch):
+    prefix, owned = tree
+    settled(prefix, monkeypatch)
+    first = snapshots.take(prefix, snapshot_id=later_id(0), reason="", owned=owned, now=NOW)
+    if first.counts["linked"] == 1:
+        pytest.skip("the file system clones everything")
+    write(prefix, "share/notes.txt", "other")
+    before = listing(prefix)
+    second = snapshots.take(prefix, snapshot_id=later_id(1), reason="", owned=owned, now=NOW)
+
+    def is_shared(path):
+        return os.path.samefile(kept(prefix, first, path), kept(prefix, second, path))
+
+    assert is_shared("conda-meta/conda-1.0-0.json") and is_shared("etc/profile.d/conda.sh")
+    assert not is_shared("share/notes.txt")
+    for path in ("conda-meta/conda-1.0-0.json", "etc/profile.d/conda.sh", "share/notes.txt"):
+        assert not os.path.samefile(kept(prefix, second, path), os.path.join(prefix, path)), path
+    shutil.rmtree(place(prefix, first))
+    for path in ("conda-meta/conda-1.0-0.json", "share/notes.txt"):
+        write(prefix, path, "broken")
+    assert restore(prefix, second, planned={"share/notes.txt"}).problems == []
+    assert listing(prefix) == before
+
+
+def test_a_copy_from_before_is_not_taken_where_it_may_be_another(tree, monkeypatch):
+    prefix, owned = tree
+    early = snapshots.take(prefix, snapshot_id=later_id(0, -10), reason="", owned=owned, now=NOW)
+    settled(prefix, monkeypatch)
+    first = snapshots.take(prefix, snapshot_id=later_id(0), reason="", owned=owned, now=NOW)
+    path = "conda-meta/conda-1.0-0.json"
+    assert not os.path.samefile(kept(prefix, early, path), kept(prefix, first, path))  # just changed by then
+    with open(kept(prefix, first, path), "a") as stream:
+        stream.write("damage")
+    second = snapshots.take(prefix, snapshot_id=later_id(1), reason="", owned=owned, now=NOW)
+    assert read(kept(prefix, second, path)) == read(os.path.join(prefix, path))
+
+
+def later_id(number, seconds=0):
+    return snapshots.new_id(NOW + seconds, "%06x" % number)
 
 
 def test_a_large_file_of_the_user_is_linked_and_never_rolled_back(tree, monkeypatch):
@@ -80,7 +164,7 @@ def test_a_large_file_of_the_user_is_linked_and_never_rolled_back(tree, monkeypa
     prefix, owned = tree
     large = write(prefix, "share/data.bin", b"x" * 200)
     taken = take(prefix, owned)
-    if not os.path.samefile(large, place(prefix, taken, "files/share/data.bin")):
+    if not os.path.samefile(large, kept(prefix, taken, "share/data.bin")):
         pytest.skip("the file system clones everything")
     with open(large, "ab") as stream:
         stream.write(b"more")
@@ -233,7 +317,7 @@ def test_a_file_written_in_place_comes_from_the_package_cache(tmp_path):
     package(prefix, "tool-1-0", {"share/tool.cfg": "old"}, pkgs=str(tmp_path / "cache"))
     before = listing(prefix)
     taken = take(prefix, owned | {"share/tool.cfg"})
-    if not os.path.samefile(prefix + "/share/tool.cfg", place(prefix, taken, "files/share/tool.cfg")):
+    if not os.path.samefile(prefix + "/share/tool.cfg", kept(prefix, taken, "share/tool.cfg")):
         pytest.skip("the file system clones everything")
     with open(prefix + "/share/tool.cfg", "a") as stream:
         stream.write("er")
@@ -246,7 +330,7 @@ def test_a_file_written_in_place_comes_from_the_package_cache(tmp_path):
 def test_a_file_written_in_place_that_no_cache_has_is_a_problem(tree):
     prefix, owned = tree
     taken = take(prefix, owned)
-    if not os.path.samefile(prefix + "/bin/conda", place(prefix, taken, "files/bin/conda")):
+    if not os.path.samefile(prefix + "/bin/conda", kept(prefix, taken, "bin/conda")):
         pytest.skip("the file system clones everything")
     with open(prefix + "/bin/conda", "a") as stream:
         stream.write("# edited\n")

@@ -201,7 +201,7 @@ def test_a_program_that_others_may_write_is_not_started(host, as_root):
 def test_an_engine_that_is_not_there_is_no_trouble(host):
     report = Report()
     found = ask_engines(host.root(), Recorded(docker_says), report, Asker("root", "/root", {}), Wanted("all", True))
-    assert found == ([], []) and report.entries == []
+    assert found == ([], [], [], set()) and report.entries == []
 
 
 def test_what_two_engines_tell_of_counts_once(host, as_root):
@@ -216,3 +216,25 @@ def test_containers_of_kubernetes_are_asked_for_one_by_one(host, as_root):
 
     found, entries, _runner = ask(host, said, Wanted("running"), program="crictl")
     assert [item.pod for item in found.containers] == ["ml/trainer-0"] and entries == []
+
+
+DRIFT = Wanted("all", drift=True)
+
+
+def test_the_images_of_containers_are_asked_for_by_their_numbers_when_drift_is_wanted(host, as_root):
+    found, entries, runner = ask(host, docker_says, DRIFT)
+    [container] = found.containers
+    assert runner.asked[-1].arguments[1:] == ("image", "inspect", container.image_id)
+    assert [image.id for image in found.of_containers] == [container.image_id]
+    assert found.images == [] and found.untold == set() and entries == []
+
+
+def test_an_image_that_is_gone_is_not_one_that_nobody_told_of(host, as_root):
+    def said(answer):
+        return lambda arguments: answer if "image" in arguments else docker_says(arguments)
+
+    gone, entries, _runner = ask(host, said(Finished(1, b"[]\n", b"No such image\n", 0.1)), DRIFT)
+    assert (gone.of_containers, gone.untold, entries) == ([], set(), [])
+    silent, entries, _runner = ask(host, said(Finished(-9, b"", b"", 30.0, timed_out=True)), DRIFT)
+    assert (silent.of_containers, silent.untold, len(entries)) == ([], {("docker", "root")}, 1)
+    assert [item.name for item in silent.containers] == ["t1"]

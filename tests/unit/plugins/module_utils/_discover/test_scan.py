@@ -400,10 +400,14 @@ def test_last_use_is_the_access_time_of_its_python(host):
     host.write("/opt/e/bin/python3.12", "")
     os.utime(host.path("/opt/e/bin/python3.12"), (4000000000, 0))
     use = only(look(host, gather=["last_use"])["environments"])["last_use"]
-    assert use == {"time": "2096-10-02T07:06:40Z", "evidence": "/opt/e/bin/python3.12 was read"}
+    told = {"time": "2096-10-02T07:06:40Z", "evidence": "/opt/e/bin/python3.12 was read"}
+    assert use == dict(told, known=True, running=False)
+    os.utime(host.path("/opt/e/bin/python3.12"), (1, 0))
+    use = only(look(host, gather=["last_use"])["environments"])["last_use"]
+    assert use["evidence"].startswith("its packages were changed") and use["known"]
     os.link(host.path("/opt/e/bin/python3.12"), host.path("/opt/linked"))
     use = only(look(host, gather=["last_use"])["environments"])["last_use"]
-    assert use["evidence"].startswith("its packages were changed")
+    assert use["evidence"].startswith("its packages were changed") and not use["known"]
 
 
 def test_nothing_asked_for_more_costs_nothing_more(host):

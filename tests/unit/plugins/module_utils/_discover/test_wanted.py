@@ -23,7 +23,7 @@ print(*sys.modules)
 """
 
 
-@pytest.mark.parametrize("module", ["_engines", "_inside", "_layers", "_run", "_worker"])
+@pytest.mark.parametrize("module", ["_drift", "_drift_look", "_engines", "_inside", "_layers", "_run", "_worker"])
 def test_the_code_for_containers_is_not_loaded(loaded, module):
     names = [name for name in loaded if name.endswith("." + module) and "._audit." not in name]
     assert names == []

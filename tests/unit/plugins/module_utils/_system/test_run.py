@@ -220,3 +220,13 @@ def test_the_time_begins_anew_when_it_goes_on():
 def test_one_that_takes_too_long_to_stop_is_ended():
     with Supervised().hold(shell("exec sleep 300", seconds=0.2, grace=20), "TOLD") as held:
         assert held.told == b"" and held.ended.timed_out
+
+
+def test_a_signal_from_before_does_not_end_what_runs_whatever_comes():
+    """Trap: the old state was back, and the check of that was ended for the signal for which it had been restored."""
+    with Interrupts() as interrupts:
+        os.kill(os.getpid(), signal.SIGINT)
+        runner = Supervised(interrupts)
+        assert runner.run(shell("sleep 0.2; echo end")).interrupted == signal.SIGINT
+        done = runner.run(shell("sleep 0.2; echo end", whatever_comes=True))
+    assert (done.code, done.stdout, done.interrupted) == (0, b"end\n", 0)
