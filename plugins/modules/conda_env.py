@@ -59,6 +59,7 @@ options:
   environment:
     description:
       - The path of the environment.
+      - It can be O(prefix) itself where nothing but O(frozen), O(description) and O(variables) is asked for.
     type: path
   state:
     description:

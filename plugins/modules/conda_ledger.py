@@ -77,6 +77,7 @@ options:
   prefix:
     description:
       - Export only records about this prefix.
+      - With V(anchor), the prefix that the record is about, such as one that the collection takes over.
     type: str
   since:
     description:
@@ -366,7 +367,8 @@ def main() -> None:
         if options["operation"] == "anchor" and not bad:
             before, entry = result["head"], None
             if not module.check_mode:
-                entry = append_anchor(place, options["note"], now=now, lock_seconds=options["time_limit"])
+                told, seconds = (options["note"], options["prefix"]), options["time_limit"]
+                entry = append_anchor(place, *told, now=now, lock_seconds=seconds)
             result = with_anchor(place, result, before, entry)
     except LedgerError as error:
         module.fail_json(msg=str(error))

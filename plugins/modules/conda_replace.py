@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: conda_replace
-short_description: Replaces a base prefix that is too old or too broken to be updated
+short_description: Installs a base prefix, or replaces one that is too old or too broken to be updated
 version_added: 0.1.0
 author:
   - The labfleet.conda contributors (@labfleet)
@@ -25,6 +25,10 @@ description:
     anew; RV(lost) names them, and C(explicit.txt) and C(pip.txt) of the snapshot hold their list.
   - It is done in the same transaction as an update. A snapshot is taken first, the result is verified, and when
     anything is wrong the old base is brought back, byte for byte. Killed at any instant, the next run brings it back.
+  - Where nothing is at the path, a base is installed. It is made and verified in the same way, and nothing is left of
+    it when anything is wrong, also when the run is killed. It belongs to the owner of the directory above, where the
+    task runs as root, else to the user that the task runs as. Nothing is ever installed over what is there and is no
+    base.
   - The work is done by the owner of the prefix; a prefix that others can write to is refused, see O(trusted_writers).
 extends_documentation_fragment:
   - labfleet.conda._attributes
@@ -50,7 +54,7 @@ attributes:
 options:
   prefix:
     description:
-      - The base prefix.
+      - The base prefix. Nothing may be at this path, or a base.
     type: path
     required: true
   installer:
@@ -125,6 +129,14 @@ EXAMPLES = r"""
     installer: https://mirror.example.org/Miniforge3-26.7.2-0-Linux-x86_64.sh
     sha256: 0f4b7c1d6a8e25390d8b1f6c7e2a94533c1e7d0a9b8f6e5d4c3b2a1908f7e6d5
     version: ">=26.5.2"
+  become: true
+
+- name: A host without conda gets one, and one that has it is left alone
+  labfleet.conda.conda_replace:
+    prefix: /opt/conda
+    installer: /srv/installers/Miniforge3-26.7.2-0-Linux-x86_64.sh
+    sha256: 0f4b7c1d6a8e25390d8b1f6c7e2a94533c1e7d0a9b8f6e5d4c3b2a1908f7e6d5
+    version: ">=4"
   become: true
 
 - name: Show what would be replaced and what is kept
@@ -215,7 +227,7 @@ recovered:
   type: str
   sample: "An interrupted run was undone (it had come to the step 'apply'): the old state is back."
 snapshot:
-  description: The snapshot from before the change.
+  description: The snapshot from before the change; null where there was nothing to take one of.
   returned: always
   type: dict
   sample: {id: 20261122T090000Z-1f2e3d, files: 4711, bytes: 1048576}
@@ -258,6 +270,8 @@ processes:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import ChangeError
+from ansible_collections.labfleet.conda.plugins.module_utils._change._install import install_or_replace as replace
 from ansible_collections.labfleet.conda.plugins.module_utils._change._options import (
     CHANGE_OPTIONS,
     RECORD_OPTIONS,
@@ -265,7 +279,6 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._options im
     answered,
     stopped,
 )
-from ansible_collections.labfleet.conda.plugins.module_utils._change._replace import ChangeError, replace
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import ScanError
 from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import clean
 

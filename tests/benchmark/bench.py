@@ -21,7 +21,7 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(CHECKOUT / "tests"), str(CHECKOUT / "build" / "collections")]
 
-from benchmark import audits, config, containers, desired, entrypoint, rollback, updates  # noqa: E402
+from benchmark import audits, config, containers, desired, entrypoint, govern, rollback, updates  # noqa: E402
 from benchmark.shapes import Shape, build, real_conda_commands, real_conda_environment  # noqa: E402
 from gates import toolbox  # noqa: E402
 from lab import LabUnavailable, hosts  # noqa: E402
@@ -308,6 +308,18 @@ def entrypoints() -> t.Iterator[Row]:
         yield Row(*texts, *theirs, "< 50 ms, no conda", added < entrypoint.WANTED and not item.programs_started)
 
 
+def governed() -> t.Iterator[Row]:
+    """The playbook govern on a host that is as the policy asks."""
+    item = govern.measured()
+    ratio = item.govern / item.ping
+    texts = (
+        "govern on a host that is as it should be",
+        f"{item.govern:.1f} s",
+        f"{item.tasks} x ping {item.ping:.1f} s",
+    )
+    yield Row(*texts, f"{ratio:.2f} x", f"<= {govern.WANTED} x", ratio <= govern.WANTED)
+
+
 def settings() -> t.Iterator[Row]:
     """What a desired state costs that is there already: no tool is started to see that."""
     item = config.measured()
@@ -355,6 +367,7 @@ PARTS = {
     "snapshot": snapshots,
     "containers": in_containers,
     "entrypoint": entrypoints,
+    "govern": governed,
 }
 
 

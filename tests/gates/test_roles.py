@@ -19,7 +19,7 @@ def role(request):
 
 
 def test_there_are_roles():
-    assert "entrypoint" in [role.name for role in ROLES]
+    assert {"base", "entrypoint"} <= {role.name for role in ROLES}
 
 
 def test_the_readme_is_up_to_date(role):

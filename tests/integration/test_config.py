@@ -139,7 +139,8 @@ def test_marks_of_lists_and_the_files_of_other_tiers(base: Base, local: Module) 
     assert (environment / ".condarc").read_text() == "channels: []  #!final\n"
     assert done["path"] == str(environment / ".condarc")
     local(**options, path=str(home), remove={"channels": ["mine", "first"]})
-    local(**options, path=str(home), state="absent", settings={"channels": None})
+    gone = local(**options, path=str(home), state="absent", settings={"channels": None})
+    assert gone["changed"] and gone["tier"] is None and gone["path"] == str(home)
     assert home.read_text() == ""
     local(**options, tier="base", dropin="a.yml", state="absent", settings={"channels": None})
     for path in (home, environment / ".condarc", base.path / "condarc.d" / "a.yml"):

@@ -319,6 +319,18 @@ def test_frozen_is_set_respected_overridden_and_unset(host):
     assert not (host.path("held") / "conda-meta/frozen").exists() and "expat" in host.records("held")
 
 
+def test_a_base_prefix_gets_marks_and_nothing_else(host):
+    mark, base = host.base.path / "conda-meta/frozen", str(host.base.path)
+    assert host.run(environment=base, frozen=True, frozen_message="ask bob", check=True)["changed"]
+    assert not mark.exists()
+    for changes in (True, False):
+        assert host.run(environment=base, frozen=True, frozen_message="ask bob")["changed"] is changes
+    assert json.loads(mark.read_text()) == {"message": "ask bob"}
+    for more in ({"packages": ["xz"]}, {"state": "absent"}):
+        assert "is the base prefix" in host.run(environment=base, **more)["failed"]
+    assert host.run(environment=base, frozen=False)["changed"] and not mark.exists()
+
+
 def test_description_and_variables_need_no_tool(host):
     host.run("told", packages=["zlib"])
     conda = host.base.path / "bin/conda"

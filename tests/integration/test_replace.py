@@ -294,3 +294,59 @@ def test_a_replacement_that_was_kept_can_be_taken_back_by_its_snapshot(place: Pl
     assert base.version() == "4.3.13"
     assert replace(base, place.good)["outcome"] == "committed"  # its checksum alone does not make it done
     assert base.other_environments_changed(before) == []
+
+
+def test_a_base_is_installed_where_nothing_is(place: Place) -> None:
+    base = place.old()
+    shutil.rmtree(base.path)
+    planned = replace(base, place.good, check=True)
+    assert (planned["outcome"], planned["changed"], planned["before"]) == ("planned", True, {})
+    assert not base.path.exists()
+    result = replace(base, place.good, version=">=4.3.16")
+    assert (result["outcome"], result["after"]["conda"], base.version()) == ("committed", "4.3.16", "4.3.16")
+    assert base.leftovers() == [] and base.differences_to_records() == []
+    assert in_state(base) == {"lock", "replaced.json"}
+    record = json.loads(base.ledger.read_text().splitlines()[-1])
+    assert (record["action"], record["outcome"], record["after"]["conda"]) == ("create", "committed", "4.3.16")
+    assert replace(base, place.good)["outcome"] == "unchanged"
+
+
+@pytest.mark.parametrize("how", ["fails half-way", "says success and did nothing", "leaves a package half there"])
+def test_of_an_installation_that_fails_nothing_is_left(place: Place, how: str) -> None:
+    base = place.old()
+    shutil.rmtree(base.path)
+    before = set(os.listdir(base.path.parent)) | {"log"}
+    result = replace(base, place.installer("bad", **BAD[how]))
+    assert not result["changed"] and "nothing is left of it" in result["failed"], result
+    result = replace(base, place.good, sha256=WRONG_SUM)
+    assert "SHA-256" in result["failed"]
+    result = replace(base, place.good, version=">=4.4")
+    assert "conda>=4.4 does not hold" in result["failed"]
+    assert not base.path.exists() and set(os.listdir(base.path.parent)) <= before | {"bad.sh"}
+
+
+def test_an_installation_that_was_cut_off_is_begun_again(place: Place) -> None:
+    base = place.old()
+    shutil.rmtree(base.path)
+    mark = place.folder / "begun"
+    cut = place.installer("cut-new", before=f"mkdir $PREFIX/lib; touch {mark}; exec sleep 600")
+    installing = run(base, installer=str(cut.path), sha256=cut.sha256)
+    while not mark.exists():
+        assert installing.process.poll() is None
+        time.sleep(0.01)
+    kill_tree(installing.process.pid)
+    installing.process.communicate()
+    result = replace(base, place.good)
+    assert (result["outcome"], base.version()) == ("committed", "4.3.16") and "was undone" in result["recovered"]
+    assert base.leftovers() == [] and base.differences_to_records() == []
+
+
+def test_nothing_is_installed_over_what_is_no_base(place: Place) -> None:
+    base = place.old()
+    shutil.rmtree(base.path)
+    base.path.mkdir()
+    (base.path / "mine.txt").write_text("mine\n")
+    result = replace(base, place.good)
+    assert "There is no environment at" in result["failed"] and [path.name for path in base.path.iterdir()] == [
+        "mine.txt"
+    ]

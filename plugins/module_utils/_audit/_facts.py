@@ -18,6 +18,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._discover._configur
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._installations import Installation
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._condarc_merge import Setting
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import Environment
+from ansible_collections.labfleet.conda.plugins.module_utils._spec._channel_places import texts_in
 from ansible_collections.labfleet.conda.plugins.module_utils._spec._pattern import SpecError
 from ansible_collections.labfleet.conda.plugins.module_utils._spec._version import Version, parse_version
 from ansible_collections.labfleet.conda.plugins.module_utils._spec._yaml import Node
@@ -133,15 +134,6 @@ def _texts_of_node(node: Node) -> t.Iterator[str]:
         return
     for child in node.value.values() if node.kind == "map" else node.value:
         yield from _texts_of_node(child)
-
-
-def texts_in(value: t.Any) -> t.Iterator[str]:
-    """All texts in a value of lists and maps, but not the keys."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, (list, tuple, dict)):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from texts_in(item)
 
 
 def own_files(environment: Environment, audit: Audit) -> t.List[str]:

@@ -112,7 +112,7 @@ def _as_owner(place: Place, work: t.Callable[[], _Map], *, seconds: float) -> _M
 
 def _told(answer: _Map, result: _Map) -> _Map:
     """What the owner's process has told, as far as it is of the kind that is expected of it."""
-    found = {key: answer[key] for key, value in result.items() if isinstance(answer.get(key), type(value))}
+    found = {key: answer[key] for key in result.keys() & answer.keys() if isinstance(answer[key], type(result[key]))}
     found.pop("path", None)
     found.pop("tier", None)
     for key in ("diff", "backup_file"):

@@ -81,7 +81,7 @@ def env(options: _Options, *, check: bool, note: _Note) -> _Map:
     if not name and not options["environment"]:
         raise Refused("Which environment? Give name or environment, or a file that names it.")
     target = find_target(options["prefix"], name, options["environment"])
-    if target.prefix == "/" + options["prefix"].strip("/"):
+    if target.prefix == "/" + options["prefix"].strip("/") and not (state == PRESENT and request is None):
         text = "%s is the base prefix: its tool is changed by conda_update, its packages by conda_package."
         raise Refused(text % target.prefix)
     result: _Map = {"changed": False, "prefix": target.prefix, "state": state, "outcome": "unchanged", "packages": []}

@@ -177,12 +177,12 @@ def create(place: Place, work: CreateWork, change: str, *, lock_seconds: float, 
     if work.check:
         with scratch_folder() as folder:
             path = "%s/%s" % (folder, place.prefix.rpartition("/")[2])
-            answer = _filled(place, path, work, change, lock_seconds)
+            answer = filled(place, path, work, change, lock_seconds)
         if answer["error"] is not None:  # nobody knows the path of the directory in which it was planned
             answer["error"]["message"] = answer["error"]["message"].replace(path, place.prefix)
         return answer
     clear_hidden(place.prefix)
-    answer = _filled(place, place.prefix, work, change, lock_seconds)
+    answer = filled(place, place.prefix, work, change, lock_seconds)
     if answer["error"] is not None:
         return answer
     if place.prefix.rpartition("/")[0] not in directories:
@@ -190,7 +190,11 @@ def create(place: Place, work: CreateWork, change: str, *, lock_seconds: float, 
     return answer
 
 
-def _filled(place: Place, path: str, work: CreateWork, change: str, lock_seconds: float) -> _Map:
+def filled(place: Place, path: str, work: t.Any, change: str, lock_seconds: float, noun: str = "environment") -> _Map:
+    """Make an empty prefix in one step and let work fill it; where that fails, nothing is left of it.
+
+    :param noun: what it is, for those who wait at the lock.
+    """
     journal = Journal(change, APPLY, (), (), {"action": CREATE, "prefix": path, "snapshot": change})
     content = json.dumps(dict(journal._asdict(), format=FORMAT)).encode("utf-8")
     files = {"conda-meta/history": b"", _BEGAN: b"%.3f" % seconds_now()}
@@ -207,7 +211,7 @@ def _filled(place: Place, path: str, work: CreateWork, change: str, lock_seconds
     here = place._replace(prefix=path, environment=place.environment._replace(prefix=path))
     answer: _Map = {"error": {}}
     try:
-        answer = with_session(here, work, what="creates the environment", lock_seconds=lock_seconds)
+        answer = with_session(here, work, what="creates the %s" % noun, lock_seconds=lock_seconds)
     finally:
         if answer["error"] is not None and not work.check:
             take_away(path)
@@ -246,4 +250,4 @@ def half_made(folder: int, prefix: str) -> t.Optional[Journal]:
     return journal
 
 
-__all__ = ("CREATE", "CreateWork", "create", "half_made", "heal_caches", "new_change")
+__all__ = ("CREATE", "CreateWork", "NewStore", "create", "filled", "half_made", "heal_caches", "new_change")

@@ -109,8 +109,28 @@ def new_target(base: str, target: Target) -> Target:
 
     :raises Refused: it must not be made there.
     """
+    found = maker_of(target.prefix)
+    if target.base is not None and target.base.uid == found.uid:
+        return target._replace(place=new_place(target.base, target.prefix, found.writers))
+    return target._replace(place=look_at_new(base, target.prefix, **found._asdict()))
+
+
+class Maker(t.NamedTuple):
+    """Who makes what is not there yet, and who could exchange it."""
+
+    uid: int
+    gid: int
+    name: t.Optional[str]
+    writers: Writers
+
+
+def maker_of(prefix: str) -> Maker:
+    """Who makes a prefix that is not there yet: the owner of the directory above, where this process is root.
+
+    :raises Refused: it must not be made there.
+    """
     root = Root("/")
-    parent = _nearest(root, target.prefix.rpartition("/")[0] or "/")
+    parent = _nearest(root, prefix.rpartition("/")[0] or "/")
     with parent:
         me = own_uid()
         status = parent.status()
@@ -128,10 +148,7 @@ def new_target(base: str, target: Target) -> Target:
     if me != 0 and not may_write(parent.path):
         text = "%s may not write to %s: run the task as its owner, or choose another place with environment."
         raise Refused(text % (name or me, parent.path))
-    others = _others(who, name, root)
-    if target.base is not None and target.base.uid == uid:
-        return target._replace(place=new_place(target.base, target.prefix, others))
-    return target._replace(place=look_at_new(base, target.prefix, uid=uid, gid=gid, name=name, writers=others))
+    return Maker(uid, gid, name, _others(who, name, root))
 
 
 def _nearest(root: Root, path: str) -> Directory:
@@ -165,4 +182,4 @@ def _members(root: Root, group: str) -> t.Set[t.Optional[str]]:
     }
 
 
-__all__ = ("Target", "find_target", "new_target", "real_path")
+__all__ = ("Maker", "Target", "find_target", "maker_of", "new_target", "real_path")

@@ -235,6 +235,19 @@ def new_place(base: Place, prefix: str, writers: Writers) -> Place:
     return base._replace(prefix=prefix, environment=environment, writers=writers, unread=[])
 
 
+def new_base(prefix: str, *, uid: int, gid: int, name: t.Optional[str], writers: Writers) -> Place:
+    """A base prefix that is not there yet, as if it were there and empty; see look_at_new()."""
+    environment = _empty(prefix, uid, gid)
+    user = Root("/").identities.find_user(name) if name else None
+    installation = Installation(
+        kind="conda", distribution=None, distribution_evidence=None, prefix=prefix, program=None, versions={},
+        version_source=None, uid=uid, gid=gid, mode=0o755, writers=writers, installer=None, is_secondary=False,
+        environment=environment, notes=[],
+    )  # fmt: skip
+    owner, home = name or str(uid), user.home if user else None
+    return Place(prefix, installation, environment, None, owner, home, gid, [], writers)
+
+
 def _empty(prefix: str, uid: int, gid: int) -> Environment:
     return Environment(
         prefix=prefix, identity=(0, 0), uid=uid, gid=gid, mode=0o755, has_history=False, directory_names=frozenset(),
@@ -324,6 +337,7 @@ __all__ = (
     "Place",
     "look_at",
     "look_at_new",
+    "new_base",
     "new_place",
     "look_at_program",
     "refuse_unless_ours",

@@ -86,10 +86,9 @@ def replace(options: t.Mapping[str, t.Any], *, check: bool, note: _Note) -> _Map
     :returns: the result of the module.
     :raises ChangeError: it was not replaced; the error carries the result so far.
     """
-    _refuse_options(options)
+    refuse_wish(options)
     place = look_at(str(options["prefix"]), broken=True)
-    result: _Map = {"changed": False, "prefix": place.prefix, "before": _versions(place), "after": _versions(place)}
-    result.update(outcome="unchanged", packages=[], recovered=None, snapshot=None)
+    result = begun(place)
     pending = is_there("%s/%s/journal.json" % (place.prefix, STATE))
     if not pending and is_done(place, options):
         return result
@@ -104,11 +103,20 @@ def replace(options: t.Mapping[str, t.Any], *, check: bool, note: _Note) -> _Map
     if deferred is not None:
         return dict(result, **deferred)
     what = "plans a replacement" if check else "replaces the base"
-    answer = run_work(place, _Work(options, check, note), options, what=what, check=check)
+    answer = run_work(place, ReplaceWork(options, check, note), options, what=what, check=check)
     return concluded(place, options, answer, result, action="replace", check=check)
 
 
-def _refuse_options(options: t.Mapping[str, t.Any]) -> None:
+def begun(place: Place) -> _Map:
+    """The result of a run that has not done anything yet."""
+    versions = versions_of(place)
+    result: _Map = {"changed": False, "prefix": place.prefix, "before": versions, "after": versions}
+    result.update(outcome="unchanged", packages=[], recovered=None, snapshot=None)
+    return result
+
+
+def refuse_wish(options: t.Mapping[str, t.Any]) -> None:
+    """Refuse options that mean nothing together."""
     refuse_options(options)
     if not _SUM.match(options["sha256"]):
         raise Refused("sha256: %r is no SHA-256 sum: it has 64 hexadecimal digits." % options["sha256"])
@@ -142,28 +150,28 @@ def _origin(prefix: str) -> _Map:
     return content if isinstance(content, dict) else {}
 
 
-class _Work:
+class ReplaceWork:
     """What the owner does under the lock."""
 
     def __init__(self, options: t.Mapping[str, t.Any], check: bool, note: _Note) -> None:
-        self._options, self._check, self._note = options, check, note
+        self.options, self.check, self.note = options, check, note
 
     def __call__(self, session: Session) -> _Map:
         result: _Map = {}
-        result.update(earlier_run(session, check=self._check, note=self._note))
+        result.update(earlier_run(session, check=self.check, note=self.note))
         if "message" in result:
             return result
         session.look_again(broken=True)
-        if is_done(session.place, self._options):
-            return dict(result, after=_versions(session.place))
+        if is_done(session.place, self.options):
+            return dict(result, after=versions_of(session.place))
         before = read_packages(session.prefix)
         stays = what_stays(top_names(session.prefix), owned_paths(before))
         result.update(self._told(session, stays))
-        if self._check:
+        if self.check:
             return dict(result, changed=True, outcome="planned", after={})
         remove_tree(session.folder, DOWNLOAD)
         try:
-            source = self._source(session, result)
+            source = self.source(session, result)
             return self._change(session, before, source, result)
         finally:
             remove_tree(session.folder, DOWNLOAD)
@@ -177,15 +185,15 @@ class _Work:
                 _size(top, name) for name, kind in top.entries() if name not in stays and kind == "directory"
             )
         return {
-            "replaces": {"bytes": replaced, **_versions(session.place)},
+            "replaces": {"bytes": replaced, **versions_of(session.place)},
             "kept": sorted({*stays, *configuration} - {STATE}),
         }
 
-    def _source(self, session: Session, result: _Map) -> Source:
+    def source(self, session: Session, result: _Map) -> Source:
         """Fetch what the new base comes from, and see that it can be used."""
-        given = self._options
+        given = self.options
         address = str(given["installer"] or given["lock"])
-        self._note("fetches %s" % address.rpartition("/")[2])
+        self.note("fetches %s" % address.rpartition("/")[2])
         folder = private_folder(DOWNLOAD, at=session.folder)
         limits = Limits(given["size_limit"], given["download_seconds"], lambda: session.interrupts.received)
         name = INSTALLER if given["installer"] else LIST
@@ -202,23 +210,23 @@ class _Work:
             driver = tool_elsewhere(session, given["tool"], given["trusted_writers"])
             source = lock_source(session, driver, given["channels"], **times)
         result["source"] = dict(source.about, bytes=size, sha256=given["sha256"].lower())
-        self._check_space(session, size, result)
+        self.see_space(session, size, result)
         return source
 
-    def _check_space(self, session: Session, size: int, result: _Map) -> None:
+    def see_space(self, session: Session, size: int, result: _Map) -> None:
         needed = size * _TIMES_INSTALLER + result["replaces"]["bytes"]
         free, _inodes = free_space(session.prefix)
         result["space"] = {"needed": needed, "free": {session.prefix: free}}
-        if free < needed + self._options["reserve"]:
+        if free < needed + self.options["reserve"]:
             text = "There is too little room at %s: %.1f MB are free, %.1f MB are needed and %.1f MB must stay free."
-            raise Refused(text % (session.prefix, free / 1e6, needed / 1e6, self._options["reserve"] / 1e6), result)
+            raise Refused(text % (session.prefix, free / 1e6, needed / 1e6, self.options["reserve"] / 1e6), result)
 
     def _change(self, session: Session, before: t.Any, source: Source, result: _Map) -> _Map:
-        given = self._options
+        given = self.options
         settings = ReplaceSettings(given["version"], given["sha256"].lower(), tuple(given["verify_commands"]))
         name = identifier()
         change = ReplaceChange(session, source, before, settings, name)
-        outcome = transact(session.store, change, name, note=self._note, earlier=session.records)
+        outcome = transact(session.store, change, name, note=self.note, earlier=session.records)
         session.records.append(dict(outcome.record, snapshot=name))
         result.update(outcome=outcome.outcome, snapshot=outcome.snapshot, restored=outcome.restored)
         if outcome.outcome != COMMITTED:
@@ -227,7 +235,7 @@ class _Work:
             raise Failed("The base of %s was not replaced: %s %s" % (session.prefix, outcome.why, state), result)
         settle_emptying(session.prefix, session.folder, name)
         changes = change.changes()
-        result.update(changed=True, after=_versions(change.place), packages=[plain_change(item) for item in changes])
+        result.update(changed=True, after=versions_of(change.place), packages=[plain_change(item) for item in changes])
         result["diff"] = diff_texts(changes, session.prefix)
         result["lost"] = {
             "conda": change.lost(),
@@ -248,8 +256,8 @@ def _size(top: Directory, name: str) -> int:
         return measure(child, Report()).bytes
 
 
-def _versions(place: Place) -> t.Dict[str, str]:
+def versions_of(place: Place) -> t.Dict[str, str]:
     return dict(place.installation.versions)
 
 
-__all__ = ("ChangeError", "is_done", "replace")
+__all__ = ("ChangeError", "ReplaceWork", "begun", "is_done", "refuse_wish", "replace", "versions_of")

@@ -110,7 +110,7 @@ class ReplaceChange(Change):
             self._configuration = Configuration(session.prefix, self._name)
             owned = owned_paths(self._before) | installed_by_pip(session.prefix)
             self.moved = empty(session.prefix, session.folder, self._name, owned=owned, moves_cache=source.moves_cache)
-            self._fill()
+            self.fill()
             if source.moves_cache:
                 give_back_cache(session.prefix, session.folder, self._name)
             self._configuration.put_back()
@@ -120,7 +120,8 @@ class ReplaceChange(Change):
             raise Failed(text % (session.prefix, error.strerror or error, where)) from error
         self.kept = self._configuration.paths
 
-    def _fill(self) -> None:
+    def fill(self) -> None:
+        """Let the source fill the prefix, which is empty."""
         what = "%s of the new base" % ("The installer" if self._source.moves_cache else "The tool")
         try:
             done = self._session.runner.run(self._source.command)

@@ -83,7 +83,7 @@ class PrefixStore(Store):
 
     def restore(self, snapshot: str, journal: Journal) -> t.Dict[str, t.Any]:
         if journal.record.get("action") == CREATE_ACTION:
-            text = "%s was being created when its run was cut off, and is not whole: run that task of conda_env again."
+            text = "%s was being created when its run was cut off, and is not whole: run that task again."
             raise Failed(text % self.prefix)
         try:
             found = next(item for item in load_all(self.prefix) if item.id == snapshot and item.complete)

@@ -93,10 +93,17 @@ def append(
 
 
 def append_anchor(
-    place: Place, message: t.Optional[str], *, now: datetime.datetime, lock_seconds: float = LOCK_SECONDS
+    place: Place,
+    message: t.Optional[str],
+    prefix: t.Optional[str] = None,
+    *,
+    now: datetime.datetime,
+    lock_seconds: float = LOCK_SECONDS,
 ) -> Entry:
-    """Write a record that marks the head to be kept elsewhere; raises as append() does."""
+    """Write a record that marks the head to be kept elsewhere, or a prefix as known; raises as append() does."""
     record = {"action": ANCHOR, "outcome": "recorded", "message": message}
+    if prefix is not None:
+        record["prefix"] = prefix
     return append(place, record, now=now, lock_seconds=lock_seconds)
 
 

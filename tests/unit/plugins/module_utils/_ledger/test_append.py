@@ -428,6 +428,8 @@ def test_records_are_filtered(book):
     assert numbers(since="2026-11-24T12:00:01Z") == [6]
     assert numbers(after=4) == [5, 6]
     assert numbers(prefix="/opt/a", last=2) == [2, 3]
+    append_anchor(book.place, "taken over", "/opt/c", now=NOON + _append.datetime.timedelta(days=3))
+    assert numbers(prefix="/opt/c") == [7]
 
 
 def test_a_known_head_is_compared(book):
