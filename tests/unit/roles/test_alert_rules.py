@@ -7,23 +7,23 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import typing as t
 from pathlib import Path
 
 import pytest
 import yaml
+from lab import LabUnavailable, monitoring
 
 RULES = Path(__file__).resolve().parents[3] / "roles" / "monitoring" / "files" / "labfleet_conda.rules.yml"
 
 
 @pytest.fixture
 def promtool():
-    found = shutil.which("promtool")
-    if found is None:
-        pytest.skip("promtool is not on this machine: install the Debian package prometheus")
-    return found
+    try:
+        return monitoring.program("promtool")
+    except LabUnavailable as reason:
+        pytest.skip(str(reason))
 
 
 def alerts() -> dict[str, dict[str, t.Any]]:

@@ -7,10 +7,10 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 
 import pytest
+from lab import LabUnavailable, monitoring
 
 from ansible_collections.labfleet.conda.plugins.plugin_utils._metrics import HELP, MAX_INSTALLATIONS, render
 
@@ -106,9 +106,10 @@ def test_a_host_with_very_many_installations_has_those_of_root_first():
 
 
 def test_promtool_has_nothing_to_say(tmp_path):
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("promtool is not on this machine: install the Debian package prometheus")
+    try:
+        promtool = monitoring.program("promtool")
+    except LabUnavailable as reason:
+        pytest.skip(str(reason))
     records = [{"sequence": 1, "time": "2026-11-22T09:00:00Z", "outcome": "committed"}]
     caches = [{"path": "/opt/conda/pkgs", "size": {"bytes": 5, "inodes": 3}}]
     said = text(audit(installation()), ledger={"records": records}, info={"package_caches": caches})
