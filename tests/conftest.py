@@ -41,9 +41,14 @@ LONG = ("tests/gates/test_sanity.py", "tests/integration/", "tests/gates/test_py
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put the longest first when several processes share the tests, file by file ("pytest -n 2 --dist loadfile")."""
+    """Put the longest first when several processes share the tests, file by file ("pytest -n 2 --dist loadfile").
+
+    Of the integration tests those on the lab's hosts come first: only one file at a time can use these, and while one
+    process runs them, another has enough else to do.
+    """
     if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: _turn(item.nodeid))
+        on_hosts = {item.path for item in items if "lab_hosts" in getattr(item, "fixturenames", ())}
+        items.sort(key=lambda item: (_turn(item.nodeid), item.path not in on_hosts))
 
 
 def _turn(nodeid: str) -> int:
