@@ -219,3 +219,6 @@ def test_the_playbook_writes_the_files_of_each_container(engines: Engines, tmp_p
     assert "click-7.0" in text and (dest / files["Containerfile"]).stat().st_mode & 0o777 == 0o600
     again = ansible.playbook("drift", inventory, "-e", variables, document=False)
     assert again.code == 0 and "changed=0" in again.output, again.output
+
+
+__all__ = ("engines",)

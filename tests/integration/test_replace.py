@@ -28,7 +28,7 @@ from lab.installers import Installer, stand_in
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._snapshot_task import Task, run_task
 
-KILLS = int(os.environ.get("LABFLEET_KILLS", "8"))
+KILLS = int(os.environ.get("LABFLEET_KILLS", "4"))
 WRONG_SUM = "0" * 64
 
 
