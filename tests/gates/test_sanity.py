@@ -35,6 +35,8 @@ def run_sanity(core: toolbox.Core, scratch: Path) -> str:
     ends = (toolbox.TARGET_PYTHONS[0], OLDEST_OF_NEWEST, toolbox.TARGET_PYTHONS[-1])
     bins += [found.parent for found in map(toolbox.find_python, ends) if found]
     env = toolbox.environment(*bins, toolbox.tools(), HOME=str(prepare_home(core)))
+    # The shims of pyenv stand for Pythons that do not start.
+    env["PATH"] = os.pathsep.join(name for name in env["PATH"].split(os.pathsep) if not name.endswith("/shims"))
     command = [bins[0] / "ansible-test", "sanity", "--color", "no", "--truncate", "0"]
     if core.series != toolbox.CORES[-1].series:
         command += ["--skip-test", "pylint"]  # the slowest, which the newest has with more rules
