@@ -42,7 +42,7 @@ collections:
 	@ln -sfn "$(CURDIR)" $(COLLECTIONS)/ansible_collections/labfleet/conda
 
 test: venv-gates packages browser
-	@$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@$(PYTHON) -m pytest -n 2 --no-loadscope-reorder
 
 lint: venv-gates
 	@$(PYTHON) -m pytest -q tests/unit/test_architecture.py tests/gates/test_style.py tests/gates/test_licences.py \
@@ -72,8 +72,9 @@ demo: venv collections
 	@echo "    -m labfleet.conda.conda_info -a 'root={{ conda_root }} gather=records'"
 
 soak: venv-gates packages
-	@LABFLEET_SHELLS=all LABFLEET_KILLS=$${LABFLEET_KILLS:-200} $(PYTHON) -m pytest -s tests/integration/test_update_kill.py \
-		tests/integration/test_update_faults.py tests/integration/test_entrypoint.py
+	@LABFLEET_LONG=yes LABFLEET_SHELLS=all LABFLEET_KILLS=$${LABFLEET_KILLS:-200} $(PYTHON) -m pytest -s \
+		tests/integration/test_update_kill.py tests/integration/test_update_faults.py tests/integration/test_entrypoint.py
+	@LABFLEET_LONG=yes $(PYTHON) -m pytest -m long
 
 bench: venv packages collections
 	@$(PYTHON) tests/benchmark/bench.py

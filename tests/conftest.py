@@ -6,8 +6,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import re
 import sys
+import typing as t
 
 import pytest
 
@@ -38,18 +41,45 @@ _make_importable()
 
 # What comes first when several processes share the tests: what takes longest.
 LONG = ("tests/gates/test_sanity.py", "tests/integration/", "tests/gates/test_pythons.py")
+# A file that names one of these fixtures uses the hosts of the lab, which one process at a time can do.
+HOSTS = re.compile(r"\blab_(?:hosts|inventory|run)\b")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put the longest first when several processes share the tests, file by file ("pytest -n 2 --dist loadfile").
+    """Put the longest first when several processes share the tests ("pytest -n 2").
 
-    Of the integration tests those on the lab's hosts come first: only one file at a time can use these, and while one
-    process runs them, another has enough else to do.
+    A test with the mark "long" is one of several alike, and is left to "make soak", which sets LABFLEET_LONG.
     """
+    if "LABFLEET_LONG" not in os.environ:
+        long = [item for item in items if item.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]
     if hasattr(config, "workerinput"):
-        on_hosts = {item.path for item in items if "lab_hosts" in getattr(item, "fixturenames", ())}
-        items.sort(key=lambda item: (_turn(item.nodeid), item.path not in on_hosts))
+        items.sort(key=lambda item: (_turn(item.nodeid), _scope(item.nodeid) != "hosts"))
 
 
 def _turn(nodeid: str) -> int:
     return next((turn for turn, start in enumerate(LONG) if nodeid.startswith(start)), len(LONG))
+
+
+@functools.lru_cache(maxsize=None)
+def _uses_hosts(path: str) -> bool:
+    with open(os.path.join(CHECKOUT, path), encoding="utf-8") as stream:
+        return path.startswith("tests/integration/") and bool(HOSTS.search(stream.read()))
+
+
+def _scope(nodeid: str) -> str:
+    """What is run by one process: a file, and all files that use the hosts of the lab."""
+    path = nodeid.split("::", 1)[0]
+    return "hosts" if _uses_hosts(path) else path
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: t.Any) -> t.Any:
+    """Share the tests out file by file, and those on the lab's hosts to one process."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFileAndHosts(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return _scope(nodeid)
+
+    return ByFileAndHosts(config, log)

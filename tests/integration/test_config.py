@@ -47,7 +47,7 @@ class Module:
         return json.loads(result.read_text())
 
 
-@pytest.fixture(scope="module", params=["4.3.16", "4.2.7"])
+@pytest.fixture(scope="module", params=["4.3.16", pytest.param("4.2.7", marks=pytest.mark.long)])
 def base(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Base:
     return make_base(tmp_path_factory.mktemp("config") / "base", request.param)
 

@@ -9,12 +9,14 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import http.client
 import os
 import stat
 import time
 import typing as t
+import urllib.parse
 import urllib.request
 
 from ansible_collections.labfleet.conda.plugins.module_utils._system._durable import create, remove_file
@@ -68,6 +70,8 @@ def fetch(source: str, folder: int, name: str, *, sha256: str, limits: Limits) -
     except (OSError, ValueError, http.client.HTTPException) as error:
         remove_file(folder, name)
         reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
+        if isinstance(error, (ValueError, http.client.InvalidURL)):
+            reason = "it is no address that can be used"  # Python's own words can quote a password
         raise NotFetched("%s could not be fetched: %s." % (source, str(reason).lower())) from error
 
 
@@ -84,7 +88,18 @@ def _open(source: str, limits: Limits) -> t.BinaryIO:
             raise NotFetched("%s is no regular file, so nothing is read from it." % source)
         return stream
     timeout = max(0.001, min(_SILENCE_SECONDS, limits.seconds))
-    return urllib.request.build_opener().open(source, timeout=timeout)
+    return urllib.request.build_opener().open(_request(source), timeout=timeout)
+
+
+def _request(source: str) -> urllib.request.Request:
+    """What is asked for; a user and a password in the address go to its server alone, wherever that leads."""
+    parts = urllib.parse.urlsplit(source)
+    who, _at, server = parts.netloc.rpartition("@")
+    request = urllib.request.Request(urllib.parse.urlunsplit(parts._replace(netloc=server)))
+    if who and parts.scheme != "file":
+        known = base64.b64encode(urllib.parse.unquote_to_bytes(who)).decode("ascii")
+        request.add_unredirected_header("Authorization", "Basic " + known)
+    return request
 
 
 def _copy(stream: t.BinaryIO, target: t.BinaryIO, source: str, limits: Limits) -> t.Tuple[int, str]:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import http.server
 import os
@@ -43,6 +44,7 @@ class Answers(http.server.BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(DATA)
             self.server.seen.append(self.path)
+            self.server.authorizations.append(self.headers["Authorization"])
 
     def log_message(self, *_arguments):
         pass
@@ -54,6 +56,7 @@ def server(monkeypatch):
         monkeypatch.delenv(name, raising=False)
     with http.server.HTTPServer(("127.0.0.1", 0), Answers) as made:
         made.seen = []
+        made.authorizations = []
         made.address = "http://127.0.0.1:%d" % made.server_address[1]
         thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -117,6 +120,18 @@ def test_what_is_not_there_is_told(folder, tmp_path):
         with pytest.raises(NotFetched):
             take(folder, source)
         assert os.listdir(str(tmp_path)) == []
+
+
+def test_a_user_and_a_password_in_the_address_go_to_its_server(server, folder):
+    assert take(folder, server.address.replace("//", "//al%40ice:pass-word@") + "/good") == len(DATA)
+    assert server.authorizations == ["Basic " + base64.b64encode(b"al@ice:pass-word").decode()]
+
+
+@pytest.mark.parametrize("address", ["http://alice:pass-word@h:x/a.sh", "https://alice:pass-word@127.0.0.1:9/a.sh"])
+def test_no_password_of_an_address_is_told(folder, address):
+    with pytest.raises(NotFetched) as error:
+        take(folder, address)
+    assert "pass-word" not in str(error.value).partition(" could not be fetched")[2]
 
 
 def test_the_proxy_of_the_environment_is_used(server, folder, monkeypatch):
