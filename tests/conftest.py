@@ -74,6 +74,7 @@ def _scope(nodeid: str) -> str:
     return "hosts" if _uses_hosts(path) else path
 
 
+@pytest.hookimpl(optionalhook=True)  # not every Python has xdist
 def pytest_xdist_make_scheduler(config: pytest.Config, log: t.Any) -> t.Any:
     """Share the tests out file by file, and those on the lab's hosts to one process."""
     from xdist.scheduler import LoadScopeScheduling
