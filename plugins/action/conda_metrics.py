@@ -6,16 +6,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 import time
 
-import ansible.constants as C
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 
-from ansible_collections.labfleet.conda.plugins.plugin_utils._hosts import refuse_windows
+from ansible_collections.labfleet.conda.plugins.plugin_utils._file_action import FileAction
 from ansible_collections.labfleet.conda.plugins.plugin_utils._metrics import render
 
 ARGUMENT_SPEC = {
@@ -28,17 +23,10 @@ ARGUMENT_SPEC = {
 }
 
 
-class ActionModule(ActionBase):
-    """Makes the text on the control node, and lets the action of ansible.builtin.copy do the rest."""
-
-    TRANSFERS_FILES = True
-    _supports_check_mode = True
-    _supports_async = False
-
+class ActionModule(FileAction):
     def run(self, tmp=None, task_vars=None):
         super().run(tmp, task_vars)
-        refuse_windows(self._connection, task_vars or {})
-        _unused, options = self.validate_argument_spec(argument_spec=ARGUMENT_SPEC)
+        options = self.options(ARGUMENT_SPEC, task_vars)
         if not isinstance(options["audit"].get("counts"), dict):
             said = options["audit"].get("msg") or "it has no counts"
             raise AnsibleActionFail("audit: this is no result of conda_audit (%s), so nothing was written." % said)
@@ -47,28 +35,7 @@ class ActionModule(ActionBase):
             options["audit"], written=now, audited=now, floors=options["floors"] or {}, ledger=options["ledger"],
             info=options["info"],
         )  # fmt: skip
-        result = self._copy(text, options, task_vars)
+        written = {"dest": options["dest"], "mode": options["mode"]}
+        result = self.put(text.encode("utf-8"), written, task_vars)
         series = sum(not line.startswith("#") for line in text.splitlines())
         return dict(result, dest=options["dest"], series=series)
-
-    def _copy(self, text, options, task_vars):
-        folder = tempfile.mkdtemp(dir=C.DEFAULT_LOCAL_TMP)
-        try:
-            source = os.path.join(folder, os.path.basename(options["dest"]))
-            with open(source, "w", encoding="utf-8") as stream:
-                stream.write(text)
-            task = self._task.copy()
-            task.args = {"src": source, "dest": options["dest"], "mode": options["mode"]}
-            copy = self._shared_loader_obj.action_loader.get(
-                "ansible.legacy.copy",
-                task=task,
-                connection=self._connection,
-                play_context=self._play_context,
-                loader=self._loader,
-                templar=self._templar,
-                shared_loader_obj=self._shared_loader_obj,
-            )
-            return copy.run(task_vars=task_vars)
-        finally:
-            shutil.rmtree(folder)
-            self._remove_tmp_path(self._connection._shell.tmpdir)
