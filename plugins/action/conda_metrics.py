@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from ansible.errors import AnsibleActionFail
@@ -36,6 +37,6 @@ class ActionModule(FileAction):
             info=options["info"],
         )  # fmt: skip
         written = {"dest": options["dest"], "mode": options["mode"]}
-        result = self.put(text.encode("utf-8"), written, task_vars)
+        result = self.put(os.path.basename(options["dest"]), text.encode("utf-8"), written, task_vars)
         series = sum(not line.startswith("#") for line in text.splitlines())
         return dict(result, dest=options["dest"], series=series)

@@ -21,4 +21,4 @@ class ActionModule(FileAction):
     def run(self, tmp=None, task_vars=None):
         super().run(tmp, task_vars)
         options = self.options(ARGUMENT_SPEC, task_vars)
-        return self.put(program(), options, task_vars)
+        return self.put("condarefresh", program(), options, task_vars)

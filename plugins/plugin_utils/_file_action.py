@@ -27,21 +27,20 @@ class FileAction(ActionBase):
     _supports_check_mode = True
     _supports_async = False
 
-    def options(
-        self, argument_spec: t.Mapping[str, t.Any], task_vars: t.Mapping[str, t.Any] | None
-    ) -> dict[str, t.Any]:
+    def options(self, argument_spec: dict[str, t.Any], task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
         """The checked options of the task; raises AnsibleActionFail for a Windows host."""
         refuse_windows(self._connection, task_vars or {})
         return self.validate_argument_spec(argument_spec=argument_spec)[1]
 
-    def put(self, data: bytes, options: t.Mapping[str, t.Any], task_vars: t.Any) -> dict[str, t.Any]:
+    def put(self, name: str, data: bytes, options: t.Mapping[str, t.Any], task_vars: t.Any) -> dict[str, t.Any]:
         """Put a file onto the host; the result is that of ansible.builtin.copy.
 
+        :param name: what it is called where C(dest) is a directory.
         :param options: those of ansible.builtin.copy, C(dest) among them; what is None is left out.
         """
         folder = tempfile.mkdtemp(dir=C.DEFAULT_LOCAL_TMP)
         try:
-            source = os.path.join(folder, os.path.basename(options["dest"]))
+            source = os.path.join(folder, name)
             with open(source, "wb") as stream:
                 stream.write(data)
             task = self._task.copy()
