@@ -17,20 +17,14 @@ MAX_FILE = 64 * 1024 * 1024
 class ActionModule(ChangeAction):
     _supports_check_mode = True
 
-    def run(self, tmp=None, task_vars=None):
-        given = dict(self._task.args)
+    def told(self, given, task_vars):
         src = given.get("src")
         if src is None or boolean(given.get("remote_src", False), strict=False):
-            return super().run(tmp, task_vars)
+            return super().told(given, task_vars)
         if given.get("content") is not None:
             raise AnsibleActionFail("conda_env: src and content both describe the environment: give one of them.")
-        self._task.args = {**given, "content": self._content(str(src))}
-        try:
-            result = super().run(tmp, task_vars)
-        finally:
-            self._task.args = given
-        result.get("invocation", {}).get("module_args", {}).pop("content", None)
-        return result
+        told = {"content": self._content(str(src))}
+        return {**told, **super().told({**given, **told}, task_vars)}
 
     def _content(self, src):
         """The text of the file, looked for where ansible.builtin.copy looks, and decrypted where it is a vault."""

@@ -21,18 +21,9 @@ class AddressAction(HostAction):
     So they are kept out of the log of the host and of what is shown with -vvv, and the rest of the options is not.
     """
 
-    def run(self, tmp=None, task_vars=None):
-        given: dict[str, t.Any] = self._task.args
+    def told(self, given: dict[str, t.Any], task_vars: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         found = secrets_in(given)
-        if not found:
-            return super().run(tmp, task_vars)
-        self._task.args = {**given, "masked": found}
-        try:
-            result = super().run(tmp, task_vars)
-        finally:
-            self._task.args = given
-        result.get("invocation", {}).get("module_args", {}).pop("masked", None)
-        return result
+        return {"masked": found} if found else {}
 
 
 __all__ = ("AddressAction",)

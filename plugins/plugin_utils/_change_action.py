@@ -35,9 +35,7 @@ _Map = t.Mapping[str, t.Any]
 class ChangeAction(AddressAction):
     """Tells the module, as its option C(container), what the inventory knows of the container that the host is."""
 
-    def run(self, tmp=None, task_vars=None):
-        task_vars = task_vars or {}
-        given: dict[str, t.Any] = self._task.args
+    def told(self, given: dict[str, t.Any], task_vars: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         if given.get("container") is not None:
             raise AnsibleActionFail("%s: container is set by the action plugin: leave it out." % self._task.action)
         layers = {
@@ -45,16 +43,9 @@ class ChangeAction(AddressAction):
             for layer in _LAYERS
             if task_vars.get("conda_policy_" + layer)
         }
-        told = told_of_container(task_vars, str(self._connection.transport), layers)
-        if not told:
-            return super().run(tmp, task_vars)
-        self._task.args = {**given, "container": told}
-        try:
-            result = super().run(tmp, task_vars)
-        finally:
-            self._task.args = given
-        result.get("invocation", {}).get("module_args", {}).pop("container", None)
-        return result
+        container = told_of_container(task_vars, str(self._connection.transport), layers)
+        told = {"container": container} if container else {}
+        return {**told, **super().told({**given, **told}, task_vars)}
 
 
 def told_of_container(task_vars: _Map, connection: str, layers: _Map) -> dict[str, t.Any]:

@@ -25,8 +25,24 @@ class HostAction(NormalActionModule):
 
     def run(self, tmp: t.Any = None, task_vars: t.Mapping[str, t.Any] | None = None) -> t.Any:
         refuse_windows(self._connection, task_vars or {})
-        with rare_collections():
-            return super().run(tmp, task_vars)
+        given: dict[str, t.Any] = self._task.args
+        told = self.told(given, task_vars or {})
+        self._task.args = {**given, **told}
+        try:
+            with rare_collections():
+                result = super().run(tmp, task_vars)
+        finally:
+            self._task.args = given
+        for name in told:
+            result.get("invocation", {}).get("module_args", {}).pop(name, None)
+        return result
+
+    def told(self, given: dict[str, t.Any], task_vars: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+        """Options that the control node adds to those of the task; what is shown of the task leaves them out.
+
+        :param given: the options of the task, and what a more special action adds to them.
+        """
+        return {}
 
 
 @contextlib.contextmanager
