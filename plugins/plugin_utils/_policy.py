@@ -15,7 +15,7 @@ import json
 import typing as t
 from collections.abc import Collection, Mapping
 
-from ansible_collections.labfleet.conda.plugins.plugin_utils import _policy_schema as schema
+from ansible_collections.labfleet.conda.plugins.plugin_utils import _policy_keys as policy_keys
 from ansible_collections.labfleet.conda.plugins.plugin_utils._policy_words import plain
 
 if t.TYPE_CHECKING:
@@ -75,17 +75,17 @@ def _checked(layers: t.Any, known_rules: Collection[str] | None) -> list[tuple[s
     problems = [
         "policy: there is no layer %s. The layers are %s." % (json.dumps(plain(name), default=str), _names())
         for name in layers
-        if name not in schema.LAYERS
+        if name not in policy_keys.LAYERS
     ]
     rules = None if known_rules is None else frozenset(known_rules)
-    found = [(name, check_layer(name, layers[name], rules, problems)) for name in schema.LAYERS if name in layers]
+    found = [(name, check_layer(name, layers[name], rules, problems)) for name in policy_keys.LAYERS if name in layers]
     if problems:
         raise PolicyError(problems)
     return found
 
 
 def _names() -> str:
-    return ", ".join(schema.LAYERS)
+    return ", ".join(policy_keys.LAYERS)
 
 
 class _Merged:
@@ -123,12 +123,12 @@ class _Merged:
     def nested(self) -> dict[str, t.Any]:
         """All values as nested maps; entries that ask for nothing are left out."""
         values: dict[str, t.Any] = {}
-        for key in schema.KEYS:
+        for key in policy_keys.KEYS:
             *above, last = key.name.split(".")
             place = values
             for part in above:
                 place = place.setdefault(part, {})
-            place[last] = {} if key.kind in schema.MAPS else self._values[(key.name,)]
+            place[last] = {} if key.kind in policy_keys.MAPS else self._values[(key.name,)]
             for leaf in self._values:
                 if leaf[0] == key.name and len(leaf) > 1 and not _asks_nothing(self._values[leaf], key.kind):
                     place[last][leaf[1]] = self._values[leaf]
@@ -143,8 +143,8 @@ def _covers(lock: str, key: str) -> bool:
 
 
 def _default_leaves() -> t.Iterator[tuple[Leaf, t.Any]]:
-    for key in schema.KEYS:
-        if key.kind in schema.MAPS:
+    for key in policy_keys.KEYS:
+        if key.kind in policy_keys.MAPS:
             yield from (((key.name, entry), value) for entry, value in key.default.items())
         else:
             yield (key.name,), plain(key.default)
@@ -152,12 +152,12 @@ def _default_leaves() -> t.Iterator[tuple[Leaf, t.Any]]:
 
 def _asks_nothing(value: t.Any, kind: str) -> bool:
     """Whether an entry of a map only takes back what a lower layer says."""
-    return value is None or (kind == schema.RULES and value == schema.ON)
+    return value is None or (kind == policy_keys.RULES and value == policy_keys.ON)
 
 
 def _alike(one: t.Any, other: t.Any) -> bool:
     """Whether a layer that sets a locked key sets it to what it is anyway; 1 and true are not alike."""
-    texts = [json.dumps(None if value == schema.ON else value, sort_keys=True) for value in (one, other)]
+    texts = [json.dumps(None if value == policy_keys.ON else value, sort_keys=True) for value in (one, other)]
     return texts[0] == texts[1]
 
 

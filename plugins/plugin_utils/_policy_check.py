@@ -17,13 +17,15 @@ import typing as t
 from collections.abc import Collection
 
 from ansible_collections.labfleet.conda.plugins.module_utils._spec._version import InvalidVersion, parse_version
+from ansible_collections.labfleet.conda.plugins.plugin_utils import _policy_keys as policy_keys
 from ansible_collections.labfleet.conda.plugins.plugin_utils import _policy_schema as schema
+from ansible_collections.labfleet.conda.plugins.plugin_utils._gates import SEVERITIES
 from ansible_collections.labfleet.conda.plugins.plugin_utils._policy_words import brief, described, nearest, plain
 from ansible_collections.labfleet.conda.plugins.plugin_utils._table import plain_text
 
 # A key, or a key and the name of an entry where the key holds a map. An entry's name may have dots.
 Leaf = tuple[str, ...]
-_KEYS = {key.name: key for key in schema.KEYS}
+_KEYS = {key.name: key for key in policy_keys.KEYS}
 _SECTIONS = {name for name in schema.sections() if name not in _KEYS}
 _WRONG = object()
 
@@ -122,8 +124,8 @@ class _Check:
 
     # ---- values
 
-    def _key(self, key: schema.Key, value: t.Any) -> None:
-        if key.kind in schema.MAPS:
+    def _key(self, key: policy_keys.Key, value: t.Any) -> None:
+        if key.kind in policy_keys.MAPS:
             self._map(key, value)
         elif value is None and key.nullable:
             self.found.values[(key.name,)] = None
@@ -132,16 +134,16 @@ class _Check:
             if checked is not _WRONG:
                 self.found.values[(key.name,)] = checked
 
-    def _map(self, key: schema.Key, value: t.Any) -> None:
+    def _map(self, key: policy_keys.Key, value: t.Any) -> None:
         if self._not_a_map(key.name, value):
             return
         for name, item in value.items():
             place = "%s.%s" % (key.name, name if isinstance(name, str) else brief(name))
             if not self._entry_name(place, key.kind, name):
                 continue
-            if key.kind == schema.VERSIONS:
+            if key.kind == policy_keys.VERSIONS:
                 checked = None if item is None else self._version(place, item)
-            elif key.kind == schema.RULES:
+            elif key.kind == policy_keys.RULES:
                 checked = self._severity(place, item)
             else:
                 checked = self._setting(place, item)
@@ -152,38 +154,38 @@ class _Check:
         """Whether an entry of a map may have this name."""
         if not isinstance(name, str):
             self._tell(place, "a name was expected, this is %s" % described(name), "Write it in quotes.")
-        elif kind == schema.VERSIONS and name not in schema.TOOLS:
-            near = nearest(name, schema.TOOLS)
-            hint = "Did you mean %s?" % near if near else "The tools are: %s." % ", ".join(schema.TOOLS)
+        elif kind == policy_keys.VERSIONS and name not in policy_keys.TOOLS:
+            near = nearest(name, policy_keys.TOOLS)
+            hint = "Did you mean %s?" % near if near else "The tools are: %s." % ", ".join(policy_keys.TOOLS)
             self._tell(place, "there is no such tool", hint)
-        elif kind == schema.SETTINGS and not re.search(schema.SETTING_PATTERN, name):
+        elif kind == policy_keys.SETTINGS and not re.search(policy_keys.SETTING_PATTERN, name):
             self._tell(place, "this is no key of a condarc file", "Write it as conda does, such as channel_priority.")
-        elif kind == schema.RULES and not self._is_rule(name):
+        elif kind == policy_keys.RULES and not self._is_rule(name):
             self._tell(place, "there is no such rule", self._rule_hint(name))
         else:
             return True
         return False
 
     def _is_rule(self, name: str) -> bool:
-        return bool(re.search(schema.RULE_PATTERN, name)) if self._rules is None else name in self._rules
+        return bool(re.search(policy_keys.RULE_PATTERN, name)) if self._rules is None else name in self._rules
 
     def _rule_hint(self, name: str) -> str:
         near = nearest(name, self._rules or ())
         return "Did you mean %s?" % near if near else "The page of the rules lists all of them."
 
-    def _value(self, place: str, key: schema.Key, value: t.Any) -> t.Any:
+    def _value(self, place: str, key: policy_keys.Key, value: t.Any) -> t.Any:
         if value is None:
             return self._tell(place, "it has no value (null)", "Leave the key out to keep what the lower layers say.")
-        if key.kind == schema.BOOLEAN:
+        if key.kind == policy_keys.BOOLEAN:
             advice = "Write true or false, without quotes; after a template add the filter bool."
             return value if isinstance(value, bool) else self._expected(place, "true or false", value, advice)
-        if key.kind == schema.TEXT:
+        if key.kind == policy_keys.TEXT:
             return self._text(place, value)
-        if key.kind in (schema.TEXTS, schema.PATHS):
-            return self._texts(place, value, key.kind == schema.PATHS)
-        if key.kind == schema.VERSION:
+        if key.kind in (policy_keys.TEXTS, policy_keys.PATHS):
+            return self._texts(place, value, key.kind == policy_keys.PATHS)
+        if key.kind == policy_keys.VERSION:
             return self._version(place, value)
-        if key.kind in (schema.NUMBER, schema.WHOLE):
+        if key.kind in (policy_keys.NUMBER, policy_keys.WHOLE):
             return self._number(place, key, value)
         if isinstance(value, str) and value in key.choices:
             return value
@@ -217,14 +219,14 @@ class _Check:
             advice = 'Write "%s", in quotes: without them YAML reads 26.10 as the number 26.1.' % (value,)
             return self._expected(place, "a version as text", value, advice)
         try:
-            good = isinstance(value, str) and re.search(schema.VERSION_PATTERN, value) and parse_version(value)
+            good = isinstance(value, str) and re.search(policy_keys.VERSION_PATTERN, value) and parse_version(value)
         except InvalidVersion:
             good = None
         advice = 'Write one version such as "26.5.2", without an operator.'
         return value if good else self._expected(place, "a version", value, advice)
 
-    def _number(self, place: str, key: schema.Key, value: t.Any) -> t.Any:
-        whole = key.kind == schema.WHOLE
+    def _number(self, place: str, key: policy_keys.Key, value: t.Any) -> t.Any:
+        whole = key.kind == policy_keys.WHOLE
         wanted = "a whole number" if whole else "a number"
         if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
             return self._expected(place, wanted, value, "Write it without quotes.")
@@ -234,8 +236,8 @@ class _Check:
 
     def _severity(self, place: str, value: t.Any) -> t.Any:
         if isinstance(value, bool):
-            return schema.ON if value else schema.OFF
-        words = (schema.OFF, schema.ON, *schema.SEVERITIES)
+            return policy_keys.ON if value else policy_keys.OFF
+        words = (policy_keys.OFF, policy_keys.ON, *SEVERITIES)
         if isinstance(value, str) and value in words:
             return value
         near = nearest(value, words)
@@ -277,7 +279,7 @@ class _Check:
         if name in schema.lockable():
             return True
         if name.startswith("settings.required."):
-            return bool(re.search(schema.SETTING_PATTERN, name[len("settings.required.") :]))
+            return bool(re.search(policy_keys.SETTING_PATTERN, name[len("settings.required.") :]))
         if not name.startswith("rules."):
             return False
         rule = name[len("rules.") :]
@@ -298,21 +300,21 @@ class _Check:
                 self.found.waivers.append(checked)
 
     def _waiver(self, place: str, waiver: dict[t.Any, t.Any]) -> dict[str, t.Any]:
-        fields = {field.name: field for field in schema.WAIVER}
+        fields = {field.name: field for field in policy_keys.WAIVER}
         checked: dict[str, t.Any] = {}
         for name in waiver:
             if name not in fields:
                 self._unknown_key(place + ".", name, list(fields))
                 checked["unknown"] = _WRONG
-        for field in schema.WAIVER:
+        for field in policy_keys.WAIVER:
             inside = "%s.%s" % (place, field.name)
             if field.name not in waiver:
                 if field.required:
                     advice = "Add it: %s" % field.text[0].lower() + schema.bare(field.text[1:])
                     checked[field.name] = self._tell(place, "the waiver has no %s" % field.name, advice)
-            elif field.kind == schema.TEXT:
+            elif field.kind == policy_keys.TEXT:
                 checked[field.name] = self._text(inside, waiver[field.name])
-            elif field.kind == schema.TEXTS:
+            elif field.kind == policy_keys.TEXTS:
                 checked[field.name] = self._patterns(inside, waiver[field.name])
             else:
                 checked[field.name] = self._date(inside, waiver[field.name])
@@ -331,14 +333,14 @@ class _Check:
         if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
             return value.isoformat()
         try:
-            if isinstance(value, str) and re.search(schema.DATE_PATTERN, value):
+            if isinstance(value, str) and re.search(policy_keys.DATE_PATTERN, value):
                 return datetime.date.fromisoformat(value).isoformat()
         except ValueError:
             pass
         return self._expected(place, "a day", value, "Write the last day that counts, such as 2026-12-31.")
 
 
-def _words(key: schema.Key) -> list[str]:
+def _words(key: policy_keys.Key) -> list[str]:
     return [*key.choices, "null"] if key.nullable else list(key.choices)
 
 

@@ -22,7 +22,7 @@ HEAD = """\
   GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
   SPDX-License-Identifier: GPL-3.0-or-later
 
-.. This page is generated from plugins/plugin_utils/_policy_schema.py by
+.. This page is generated from plugins/plugin_utils/_policy_keys.py by
    PYTHONPATH=tests .venv/bin/python -m gates.policy_reference
 
 .. _ansible_collections.labfleet.conda.docsite.policy_reference:
@@ -195,20 +195,21 @@ Patterns are those of a shell: ``*``, ``?`` and ``[...]``, where ``*`` also matc
 
 def texts() -> dict[str, str]:
     """The content of each generated file, by its path in the checkout."""
+    from ansible_collections.labfleet.conda.plugins.plugin_utils import _policy_keys as policy_keys
     from ansible_collections.labfleet.conda.plugins.plugin_utils import _policy_schema as schema
 
-    return {SCHEMA: json.dumps(schema.json_schema(), indent=2) + "\n", PAGE: _page(schema)}
+    return {SCHEMA: json.dumps(schema.json_schema(), indent=2) + "\n", PAGE: _page(schema, policy_keys)}
 
 
-def _page(schema: t.Any) -> str:
+def _page(schema: t.Any, policy_keys: t.Any) -> str:
     example = "".join("  " + line if line.strip() else line for line in EXAMPLE.splitlines(keepends=True))
     parts = [HEAD, example, AFTER_EXAMPLE]
     for section, keys in schema.sections().items():
         title = section.capitalize()
         parts.append("\n%s\n%s\n\n%s" % (title, "^" * len(title), _head("key", "holds", "default", "25 15 10 50")))
-        parts += [_row("``%s``" % key.name, _holds(key, schema), _default(key.default), key.text) for key in keys]
+        parts += [_row("``%s``" % key.name, _holds(key, policy_keys), _default(key.default), key.text) for key in keys]
     parts.append("\n" + LOCKS)
-    for field in schema.WAIVER:
+    for field in policy_keys.WAIVER:
         parts.append(_row("``%s``" % field.name, field.kind, "yes" if field.required else "no", field.text))
     return "".join(parts)
 
@@ -222,13 +223,13 @@ def _row(*cells: str) -> str:
     return "  * - %s\n" % marked[0] + "".join("    - %s\n" % cell for cell in marked[1:])
 
 
-def _holds(key: t.Any, schema: t.Any) -> str:
+def _holds(key: t.Any, policy_keys: t.Any) -> str:
     holds = key.kind
-    if key.kind == schema.CHOICE:
+    if key.kind == policy_keys.CHOICE:
         holds = ", ".join("``%s``" % choice for choice in key.choices)
     if not key.nullable:
         return holds
-    return "true, false or null" if key.kind == schema.BOOLEAN else holds + " or null"
+    return "true, false or null" if key.kind == policy_keys.BOOLEAN else holds + " or null"
 
 
 def _default(value: t.Any) -> str:

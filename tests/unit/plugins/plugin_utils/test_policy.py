@@ -16,7 +16,7 @@ from ansible.parsing.dataloader import DataLoader
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.labfleet.conda.plugins.plugin_utils import _policy_schema as schema
+from ansible_collections.labfleet.conda.plugins.plugin_utils import _policy_keys as policy_keys
 from ansible_collections.labfleet.conda.plugins.plugin_utils._policy import (
     PolicyError,
     expired_waivers,
@@ -60,7 +60,7 @@ def problems(layer, known_rules=KNOWN_RULES):
 @pytest.mark.parametrize("layers", [{}, {"base": None}, {"base": {}, "user": {}}])
 def test_without_layers_the_defaults_count(layers):
     form = merge_layers(layers)
-    for key in schema.KEYS:
+    for key in policy_keys.KEYS:
         assert value(form, key.name) == key.default, key.name
     assert set(form["layers"].values()) == {"default"}
     assert form["waivers"] == form["violations"] == []
@@ -154,7 +154,7 @@ def test_the_layers_stay_as_they_were():
 
 
 _WORDS = st.lists(st.sampled_from(["defaults", "conda-forge", "bioconda", "internal"]), max_size=3)
-_VERSIONS = st.dictionaries(st.sampled_from(schema.TOOLS), st.sampled_from([None, "2.7.0", "26.5.2", "1!3.post1"]))
+_VERSIONS = st.dictionaries(st.sampled_from(policy_keys.TOOLS), st.sampled_from([None, "2.7.0", "26.5.2", "1!3.post1"]))
 _LAYERS = st.fixed_dictionaries(
     {},
     optional={
@@ -551,7 +551,9 @@ def test_a_url_with_a_password_is_not_repeated(layer):
     assert "hunter2" not in " ".join(problems(layer))
 
 
-_NAMES = [part for key in schema.KEYS for part in key.name.split(".")] + [field.name for field in schema.WAIVER]
+_NAMES = [part for key in policy_keys.KEYS for part in key.name.split(".")] + [
+    field.name for field in policy_keys.WAIVER
+]
 _ODD = st.one_of(
     st.none(),
     st.booleans(),
@@ -563,7 +565,7 @@ _ODD = st.one_of(
     st.binary(max_size=3),
 )
 _ODD_KEYS = st.one_of(
-    st.sampled_from([*_NAMES, "locked", "waivers", *schema.TOOLS]), st.text(max_size=5), st.integers()
+    st.sampled_from([*_NAMES, "locked", "waivers", *policy_keys.TOOLS]), st.text(max_size=5), st.integers()
 )
 _ANYTHING = st.recursive(
     _ODD,

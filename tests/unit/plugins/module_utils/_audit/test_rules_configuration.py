@@ -18,7 +18,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._audit import (
     _rules_tool,
     _rules_transport,
 )
-from ansible_collections.labfleet.conda.plugins.plugin_utils._policy_schema import KEYS
+from ansible_collections.labfleet.conda.plugins.plugin_utils._policy_keys import KEYS
 
 FAMILIES = (_rules_tool, _rules_channels, _rules_terms, _rules_http, _rules_transport, _rules_configuration)
 
