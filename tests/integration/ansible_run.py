@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import typing as t
 from pathlib import Path
@@ -27,6 +28,19 @@ class Run(t.NamedTuple):
         return {key: int(value) for key, value in (part.split("=") for part in line.split() if "=" in part)}
 
 
+class RoleRun(t.NamedTuple):
+    """One run of a role: its exit code, the number of changed tasks of each host, and what it printed."""
+
+    code: int
+    changed: dict[str, int]
+    output: str
+
+    @property
+    def of_one(self) -> tuple[int, int, str]:
+        """The same for a run on one host; the number is -1 where it did not come to that."""
+        return self.code, next(iter(self.changed.values()), -1), self.output
+
+
 class Ansible:
     """Runs playbooks of the checkout, as the collection labfleet.conda."""
 
@@ -44,6 +58,21 @@ class Ansible:
         done = self.run(command)
         content = json.loads(dest.read_text()) if document and dest.exists() else None
         return Run(done.returncode, done.stdout, content)
+
+    def role(
+        self, name: str, inventory: str | Path, *arguments: str, tasks_from: str = "main",
+        variables: t.Mapping[str, t.Any] | None = None, **keywords: t.Any,
+    ) -> RoleRun:  # fmt: skip
+        """Run the role labfleet.conda.NAME in a play of its own; keywords are those of the play, such as hosts."""
+        role = {"name": f"labfleet.conda.{name}", "tasks_from": tasks_from}
+        task = {"name": "Run the role", "ansible.builtin.import_role": role}
+        play = {"name": "Run", "hosts": "all", "gather_facts": False, **keywords, "tasks": [task]}
+        book = self.scratch / "role.yml"
+        book.write_text(json.dumps([play]))
+        command = [str(self.bins / "ansible-playbook"), "-i", str(inventory), str(book)]
+        done = self.run([*command, "-e", json.dumps(dict(variables or {})), *arguments])
+        changed = re.findall(r"^(\S+) +: ok=\d+ +changed=(\d+)", done.stdout, re.MULTILINE)
+        return RoleRun(done.returncode, {host: int(count) for host, count in changed}, done.stdout)
 
     def run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
         """Run a command with the checkout as the collection; standard error is part of the output."""

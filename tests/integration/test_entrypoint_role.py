@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -26,31 +25,17 @@ class Role:
 
     def __init__(self, ansible, tmp_path):
         self.ansible = ansible
-        self.folder = tmp_path
         self.top = tmp_path / "tree"
         self.top.mkdir(mode=0o755)
 
     def run(self, *options, tasks_from="main", hosts="localhost", inventory="localhost,", **variables):
         """One run: the exit code, the number of changed tasks and the output."""
-        role = {"name": "labfleet.conda.entrypoint", "tasks_from": tasks_from}
-        task = {"name": "Run the role", "ansible.builtin.import_role": role}
-        play = [{"name": "Run", "hosts": hosts, "gather_facts": False, "tasks": [task]}]
-        book = self.folder / "play.yml"
-        book.write_text(json.dumps(play))
         given = {"entrypoint_target": "context", "entrypoint_root": str(self.top), **variables}
         if hosts == "localhost":
             given.update(ansible_connection="local", ansible_python_interpreter=sys.executable)
-        command = [
-            str(self.ansible.bins / "ansible-playbook"),
-            "-i",
-            str(inventory),
-            str(book),
-            "-e",
-            json.dumps(given),
-        ]
-        done = self.ansible.run([*command, *options])
-        changed = re.search(r" ok=\d+ +changed=(\d+)", done.stdout)
-        return done.returncode, int(changed[1]) if changed else -1, done.stdout
+        return self.ansible.role(
+            "entrypoint", inventory, *options, tasks_from=tasks_from, hosts=hosts, variables=given
+        ).of_one
 
     def files(self):
         return sorted(str(path.relative_to(self.top)) for path in self.top.rglob("*") if not path.is_dir())

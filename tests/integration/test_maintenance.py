@@ -58,15 +58,8 @@ class Control:
 
     def role(self, *options: str, tasks_from: str = "main", **more: t.Any) -> tuple[int, int, str]:
         """Run the role: the exit code, the number of changed tasks, and the output."""
-        role = {"name": "labfleet.conda.maintenance", "tasks_from": tasks_from}
-        task = {"name": "Run the role", "ansible.builtin.import_role": role}
-        play = [{"name": "Run", "hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": [task]}]
-        book = self.top / "play.yml"
-        book.write_text(json.dumps(play))
-        command = [str(self.ansible.bins / "ansible-playbook"), "-i", "localhost,", str(book)]
-        done = self.ansible.run([*command, "-e", json.dumps(self.variables(**more)), *options])
-        changed = re.search(r" ok=\d+ +changed=(\d+)", done.stdout)
-        return done.returncode, int(changed[1]) if changed else -1, done.stdout
+        given = {"ansible_connection": "local", **self.variables(**more)}
+        return self.ansible.role("maintenance", "localhost,", *options, tasks_from=tasks_from, variables=given).of_one
 
     def night(self, *steps: str) -> subprocess.CompletedProcess[str]:
         """The nightly run, as a timer starts it."""

@@ -53,10 +53,6 @@ class Fleet:
         return self.top / f"{name}.textfiles"
 
     def run(self, tasks_from: str = "main", *options: str, **more: t.Any) -> tuple[int, str]:
-        role = {"name": "labfleet.conda.monitoring", "tasks_from": tasks_from}
-        task = {"name": "Run the role", "ansible.builtin.import_role": role}
-        play = {"name": "Run", "hosts": "all", "gather_facts": False, "tasks": [task]}
-        (self.top / "play.yml").write_text(json.dumps([play]))
         listed = {
             name: {
                 "ansible_connection": "local",
@@ -68,10 +64,10 @@ class Fleet:
             }
             for name in VERSIONS
         }
-        (self.top / "inventory.json").write_text(json.dumps({"all": {"hosts": listed}}))
-        book, inventory = str(self.top / "play.yml"), str(self.top / "inventory.json")
-        done = self.ansible.run([str(self.ansible.bins / "ansible-playbook"), "-i", inventory, book, *options])
-        return done.returncode, done.stdout
+        inventory = self.top / "inventory.json"
+        inventory.write_text(json.dumps({"all": {"hosts": listed}}))
+        done = self.ansible.role("monitoring", inventory, *options, tasks_from=tasks_from)
+        return done.code, done.output
 
 
 @pytest.fixture
@@ -102,16 +98,13 @@ def test_without_the_directory_there_is_a_sentence_and_nothing_is_made(fleet):
     assert "--collector.textfile.directory" in output
 
 
-def test_a_host_of_the_lab_writes_its_own(ansible, lab_inventory, tmp_path):
+def test_a_host_of_the_lab_writes_its_own(ansible, lab_inventory):
     place = "/var/lib/labfleet-test-metrics"
     hosts.run_on("conda4313", "mkdir", "-p", place)
     try:
-        role = {"name": "Run", "ansible.builtin.import_role": {"name": "labfleet.conda.monitoring"}}
-        play = {"name": "Run", "hosts": "conda4313", "gather_facts": False, "tasks": [role]}
-        (tmp_path / "play.yml").write_text(json.dumps([play]))
-        command = [str(ansible.bins / "ansible-playbook"), "-i", str(lab_inventory), str(tmp_path / "play.yml")]
-        done = ansible.run([*command, "-e", json.dumps({"monitoring_textfiles": place, "monitoring_sizes": True})])
-        assert done.returncode == 0, done.stdout
+        given = {"monitoring_textfiles": place, "monitoring_sizes": True}
+        done = ansible.role("monitoring", lab_inventory, hosts="conda4313", variables=given)
+        assert done.code == 0, done.output
         text = hosts.run_on("conda4313", "cat", f"{place}/labfleet_conda.prom").stdout
         assert 'prefix="/opt/miniconda3"' in text and 'version="4.3.13"' in text
         assert re.search(r'labfleet_conda_cache_bytes\{path="/opt/miniconda3/pkgs"\} [1-9]', text)

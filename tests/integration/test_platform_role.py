@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import re
 import typing as t
 
 import pytest
@@ -48,18 +47,12 @@ class Platform:
 
     def run(self, *environments: dict[str, t.Any], options: tuple[str, ...] = (), tasks_from="main", **more: t.Any):
         """One run: the exit code, the changed tasks of each host, and the output."""
-        role = {"name": "labfleet.conda.platform", "tasks_from": tasks_from}
         ledger = {"ledger": f"{FOLDER}/ledger.jsonl"}
         defaults = {f"labfleet.conda.{name}": ledger for name in ("conda_env", "conda_config")}
-        task = {"name": "Run the role", "ansible.builtin.import_role": role}
-        play = {"name": "Run", "hosts": "lab", "gather_facts": False, "module_defaults": defaults, "tasks": [task]}
-        book = self.ansible.scratch / "play.yml"
-        book.write_text(json.dumps([play]))
         given = {"platform_root": ROOT, "platform_builder": BUILDER, "platform_environments": environments, **more}
-        command = [str(self.ansible.bins / "ansible-playbook"), "-i", str(self.inventory), str(book)]
-        done = self.ansible.run([*command, "-e", json.dumps(given), *options])
-        changed = dict(re.findall(r"^(\w+) +: ok=\d+ +changed=(\d+)", done.stdout, re.M))
-        return done.returncode, {name: int(count) for name, count in changed.items()}, done.stdout
+        return self.ansible.role(
+            "platform", self.inventory, *options, tasks_from=tasks_from, variables=given, module_defaults=defaults
+        )
 
 
 @pytest.fixture

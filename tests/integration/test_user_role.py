@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import re
 import typing as t
 
 import pytest
@@ -25,20 +24,15 @@ ACCOUNTS = [
 class Role:
     """Runs the role on the host, as root."""
 
-    def __init__(self, ansible, inventory, folder):
-        self.ansible, self.inventory, self.folder = ansible, inventory, folder
+    def __init__(self, ansible, inventory):
+        self.ansible, self.inventory = ansible, inventory
 
     def run(self, *options: str, tasks_from: str = "main", **variables: t.Any) -> tuple[int, int, str]:
         """The exit code, the number of changed tasks and the output."""
-        task = {"name": "Run", "ansible.builtin.import_role": {"name": "labfleet.conda.user", "tasks_from": tasks_from}}
-        play = [{"name": "Run", "hosts": HOST, "gather_facts": False, "tasks": [task]}]
-        book = self.folder / "play.yml"
-        book.write_text(json.dumps(play))
-        given = json.dumps({"user_accounts": ACCOUNTS, "user_settings": {"channel_priority": False}, **variables})
-        command = [str(self.ansible.bins / "ansible-playbook"), "-i", str(self.inventory), str(book), "-e", given]
-        done = self.ansible.run([*command, *options])
-        changed = re.search(r" ok=\d+ +changed=(\d+)", done.stdout)
-        return done.returncode, int(changed[1]) if changed else -1, done.stdout
+        given = {"user_accounts": ACCOUNTS, "user_settings": {"channel_priority": False}, **variables}
+        return self.ansible.role(
+            "user", self.inventory, *options, tasks_from=tasks_from, hosts=HOST, variables=given
+        ).of_one
 
 
 def on(script: str, user: str = "") -> str:
@@ -50,11 +44,11 @@ def on(script: str, user: str = "") -> str:
 
 
 @pytest.fixture
-def role(ansible, lab_inventory, tmp_path):
+def role(ansible, lab_inventory):
     on("useradd -m -s /bin/bash dora && useradd -m -s /bin/bash emil && rm -f /usr/local/bin/condarefresh")
     on(f"printf '{OWN}' > /home/emil/.condarc && chown emil:emil /home/emil/.condarc".replace("\n", "\\n"))
     try:
-        yield Role(ansible, lab_inventory, tmp_path)
+        yield Role(ansible, lab_inventory)
     finally:
         on(f"userdel -r dora 2>/dev/null; userdel -r emil 2>/dev/null; rm -rf /usr/local/bin/condarefresh {MARKS}")
         on("rmdir --ignore-fail-on-non-empty /var/lib/labfleet-conda 2>/dev/null || true")
