@@ -20,7 +20,9 @@ from gates import policy_reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ansible_collections.labfleet.conda.plugins.module_utils._audit._rule import SEVERITIES as severities_of_rules
 from ansible_collections.labfleet.conda.plugins.plugin_utils import _policy_keys as policy_keys
+from ansible_collections.labfleet.conda.plugins.plugin_utils._gates import SEVERITIES
 from ansible_collections.labfleet.conda.plugins.plugin_utils._policy import PolicyError, merge_layers
 
 CHECKOUT = Path(policy_reference.__file__).resolve().parents[2]
@@ -95,9 +97,7 @@ def test_defaults_are_values_that_a_layer_may_set():
 
 
 def test_severities_are_those_of_the_rules():
-    from ansible_collections.labfleet.conda.plugins.module_utils._audit._rule import SEVERITIES
-
-    assert SEVERITIES == SEVERITIES
+    assert severities_of_rules == SEVERITIES
 
 
 def taken(layer):
