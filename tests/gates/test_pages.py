@@ -24,6 +24,8 @@ MARKDOWN = [toolbox.CHECKOUT / name for name in toolbox.files() if name.endswith
 TEXTS = [*PAGES, *(path for path in MARKDOWN if path.parts[-2:] != ("changelogs", "README.md"))]
 KINDS = {"modules": "*.py", "filter": "*.yml", "connection": "*.py", "callback": "*.py", "inventory": "*.py"}
 FOLDERS = "playbooks|roles|plugins|inventories|docs|tests|meta|changelogs|extensions"
+# Playbooks that look at no host.
+WITHOUT_HOSTS = {"report", "advisories", "digest"}
 # What is ours by its full name. The group of options has the name of the collection once more.
 NAME = re.compile(r"(?<![\w.-])labfleet\.conda\.([a-z_]\w*)(?![\w/])")
 
@@ -164,12 +166,15 @@ def test_commands_name_playbooks_variables_and_questions_that_there_are(page, op
             assert unknown == set(), words
             asked = [word.partition("=")[2] for word in words if word.startswith("ask_question=")]
             assert set(asked) <= {question.name for question in QUESTIONS}, words
+            needs_none = playbook in WITHOUT_HOSTS or any(word.startswith("ask_document=") for word in words)
+            assert "-i" in words or needs_none, words
         elif words[0] == "ansible" and names:
             module = options[f"labfleet.conda.{names[0]}"]
             arguments = words[words.index("-a") + 1] if "-a" in words else "{}"
             called = json.loads(arguments) if arguments.startswith("{") else dict(
                 part.split("=", 1) for part in shlex.split(arguments))  # fmt: skip
             assert set(called) <= set(module), words
+            assert "-i" in words, words
             assert called.get("state") in [None, *module.get("state", {}).get("choices", [])], words
 
 
@@ -212,11 +217,18 @@ def test_each_claim_of_the_security_model_has_tests_that_there_are():
         assert named and named <= known, row
 
 
-def test_condarefresh_has_the_options_that_are_named():
+def test_the_page_of_condarefresh_names_its_options():
     source = (toolbox.CHECKOUT / "plugins/module_utils/_condarefresh/_arguments.py").read_text("utf-8")
-    for page in PAGES:
-        for option in re.findall(r"condarefresh (--[a-z-]+)", page.read_text("utf-8")):
-            assert f'"{option}"' in source, (page.stem, option)
+    named = set(re.findall(r"condarefresh (--[a-z-]+)", "".join(page.read_text("utf-8") for page in PAGES)))
+    assert named == set(re.findall(r'add\("(--[a-z-]+)"', source)) - {"--help"}
+
+
+@pytest.mark.parametrize("playbook", ["detect", "audit"])
+def test_the_guide_names_all_variables(playbook):
+    named = set(re.findall(r"``(\w+)``", (pages.RST / "guide.rst").read_text("utf-8")))
+    own = {name for name in variables(playbook) if name.startswith((f"{playbook}_", "conda_policy_", "conda_root"))}
+    told = {name.replace("detect_", f"{playbook}_") for name in named}
+    assert {name for name in own if not name.startswith("conda_policy_")} <= told
 
 
 @pytest.mark.parametrize("kind", ["modules", "playbooks", "roles", "filter", "connection", "callback", "inventory"])
