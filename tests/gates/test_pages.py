@@ -86,7 +86,7 @@ def yaml_blocks() -> list[t.Any]:
     """All blocks of YAML on all pages."""
     return [
         pytest.param(block, id=f"{page.stem}-{block.line}")
-        for page in PAGES
+        for page in TEXTS
         for block in pages.blocks(page)
         if block.language == "yaml"
     ]
@@ -155,7 +155,7 @@ def test_make_has_the_targets_that_are_named(path):
     assert set(re.findall(r"(?:`|\$ )make ([a-z-]+)", path.read_text("utf-8"))) <= targets
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [toolbox.CHECKOUT / "README.md", *PAGES], ids=lambda page: page.stem)
 def test_commands_name_playbooks_variables_and_questions_that_there_are(page, options):
     for words in commands(page):
         names = [word.removeprefix("labfleet.conda.") for word in words if word.startswith("labfleet.conda.")]
