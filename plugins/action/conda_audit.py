@@ -15,6 +15,7 @@ from ansible.errors import AnsibleActionFail
 
 from ansible_collections.labfleet.conda.plugins.plugin_utils._advisories import AdvisoryError
 from ansible_collections.labfleet.conda.plugins.plugin_utils._hosts import HostAction, refuse_windows
+from ansible_collections.labfleet.conda.plugins.plugin_utils._packed import closed, opened
 from ansible_collections.labfleet.conda.plugins.plugin_utils._policy import PolicyError
 from ansible_collections.labfleet.conda.plugins.plugin_utils._prepare import finish, prepare
 
@@ -46,7 +47,11 @@ class ActionModule(HostAction):
         finally:
             self._task.args = {**given, **{name: value for name, value in options.items() if value is not None}}
         result.get("invocation", {}).get("module_args", {}).pop("prepared", None)
-        if isinstance(result.get("findings"), list):
+        try:
+            found = opened(result)
+        except ValueError as error:
+            raise AnsibleActionFail("conda_audit: %s" % error) from None
+        if isinstance(found.get("findings"), list):
             least, whole = given.get("minimum_severity", "info"), not given.get("families")
-            finish(result, preparation, minimum_severity=least, now=now, whole=whole)
-        return result
+            finish(found, preparation, minimum_severity=least, now=now, whole=whole)
+        return closed(found, result) if "packed" in result else found
