@@ -173,6 +173,14 @@ options:
     type: bool
     default: false
     version_added: 1.0.0
+  variables:
+    description:
+      - What the names of variables start with, such as V(audit), from which the options are taken that the task leaves out,
+        for example O(depth) from C(audit_depth). All but O(policy), O(families), O(root) and O(packed) can come from
+        there.
+      - A task with many templates costs the control node much time for each host; variables that are not set cost none.
+    type: str
+    version_added: 1.0.0
   time_limit:
     description:
       - After so many seconds the audit ends, and what was found and judged until then is returned with
@@ -517,6 +525,7 @@ ARGUMENT_SPEC = {
     "containers": {"type": "str", "choices": ["none", "running", "all"], "default": "none"},
     "images": {"type": "bool", "default": False},
     "packed": {"type": "bool", "default": False},
+    "variables": {"type": "str"},
     "time_limit": {"type": "float", "default": 120},
     "prepared": {"type": "dict"},
 }
