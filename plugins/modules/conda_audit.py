@@ -167,17 +167,17 @@ options:
   packed:
     description:
       - Whether what was found is returned as one compressed text, RV(packed), instead of as lists and maps.
-      - This spares the control node most of its work and memory, since ansible-core goes several times through each part
-        of a result. M(labfleet.conda.fleet_audit), M(labfleet.conda.fleet_ask) and the callback
+      - This spares the control node most of its work and memory, since ansible-core goes several times through each
+        part of a result. M(labfleet.conda.fleet_audit), M(labfleet.conda.fleet_ask) and the callback
         P(labfleet.conda.fleet#callback) read it as it is.
     type: bool
     default: false
     version_added: 1.0.0
   variables:
     description:
-      - What the names of variables start with, such as V(audit), from which the options are taken that the task leaves out,
-        for example O(depth) from C(audit_depth). All but O(policy), O(families), O(root) and O(packed) can come from
-        there.
+      - What the names of variables start with, such as V(audit), from which the options are taken that the task leaves
+        out, for example O(depth) from C(audit_depth). All but O(policy), O(families), O(root) and O(packed) can come
+        from there.
       - A task with many templates costs the control node much time for each host; variables that are not set cost none.
     type: str
     version_added: 1.0.0
@@ -452,7 +452,7 @@ images:
       sample: {"status": "supported", "reason": "It was built 120 days ago, and 365 count.", "age_days": 120}
 packed:
   description:
-    - With O(packed), all other values but RV(counts) and RV(complete), as one text. To look at them, ask without O(packed).
+    - With O(packed), what would be returned without it, as one text. RV(counts) and RV(complete) are returned as well.
   returned: success, with O(packed)
   type: str
   sample: eJyrVkrLzEvJzEsvVrKKjq0FAC5KBew=

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import signal
 import socket
 import sys
 import typing as t
@@ -30,12 +32,18 @@ POLICY = {
         "channels": {"allowed": ["conda-forge", "defaults"]},
         "rules": {"cfg.auto_activate": "off"},
         "waivers": [
-            {"rule": "env.python_eol", "subject": "/home/*", "reason": "Old papers.", "owner": "eve", "expires": "2099-12-31"}
+            {
+                "rule": "env.python_eol",
+                "subject": "/home/*",
+                "reason": "Old papers.",
+                "owner": "eve",
+                "expires": "2099-12-31",
+            }
         ],
     },
 }
 _PROGRAMS = {
-    "hangs": "exec sleep 100000",
+    "hangs": 'echo $$ >> "$0.pids"; exec sleep 100000',
     "broken": "echo 'error while loading shared libraries: libpython3.so' >&2; exit 127",
     "slow": 'sleep 3; exec {python} "$@"',
 }
@@ -82,7 +90,19 @@ def crowd(
             hosts[name] = given
         inventory = folder / f"fleet-{count}.json"
         inventory.write_text(json.dumps({"all": {"hosts": hosts, "vars": {**POLICY, "audit_become": False}}}))
-        yield Crowd(inventory, list(hosts), lost)
+        try:
+            yield Crowd(inventory, list(hosts), lost)
+        finally:
+            _end_hanging(folder / "python-hangs.pids")
+
+
+def _end_hanging(pids: Path) -> None:
+    """End what hangs: Ansible gives up waiting for it, and leaves it."""
+    for pid in pids.read_text().split() if pids.exists() else ():
+        with contextlib.suppress(OSError):
+            if b"sleep" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                os.kill(int(pid), signal.SIGKILL)
+    pids.unlink(missing_ok=True)
 
 
 def _of(trouble: str, folder: Path, ports: t.Mapping[str, int]) -> dict[str, t.Any]:
