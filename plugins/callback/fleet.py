@@ -121,11 +121,15 @@ class CallbackModule(CallbackBase):
         self._broken = False
         self._output = None
 
-    @_guarded
     def set_options(self, *args, **kwargs):
-        super().set_options(*args, **kwargs)
+        self._take_options(*args, **kwargs)
         self._begin()
 
+    @_guarded
+    def _take_options(self, *args, **kwargs):
+        super().set_options(*args, **kwargs)
+
+    @_guarded
     def _begin(self):
         form = self._option("format")
         terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb" and not any(map(os.environ.get, _RUNNER))

@@ -73,7 +73,7 @@ def crowd(
         program = folder / f"python-{name}"
         program.write_text(f"#!/bin/sh\n{text.format(python=sys.executable)}\n")
         program.chmod(0o755)
-    with _listener() as silent, _closed() as refused:
+    with _listener() as silent, closed_port() as refused:
         ports = {"silent": silent, "refuses": refused}
         kinds = sorted(roots)
         hosts: dict[str, dict[str, t.Any]] = {}
@@ -124,11 +124,11 @@ def _listener() -> t.Iterator[int]:
 
 
 @contextlib.contextmanager
-def _closed() -> t.Iterator[int]:
+def closed_port() -> t.Iterator[int]:
     """A port that is taken and refuses connections."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield taken.getsockname()[1]
 
 
-__all__ = ("TROUBLES", "Crowd", "crowd")
+__all__ = ("TROUBLES", "Crowd", "closed_port", "crowd")

@@ -67,7 +67,7 @@ class Scale:
         return crowd(self.scratch, self.roots, count, connection="elsewhere", troubled=troubled)
 
     def record(self) -> dict[str, dict[str, t.Any]]:
-        """Have each kind of host answer each playbook three times, and keep the fastest; returns what audits answered."""
+        """Have each kind of host answer each playbook, the fastest of three times counts; returns what audits say."""
         for book in _BOOKS:
             shutil.rmtree(self.scratch / book, ignore_errors=True)
             for _round in range(3):
