@@ -105,6 +105,16 @@ def _end_hanging(pids: Path) -> None:
     pids.unlink(missing_ok=True)
 
 
+def small_root(folder: Path) -> Path:
+    """The tree of a host with an old conda and nothing else."""
+    meta = folder / "opt" / "conda" / "conda-meta"
+    meta.mkdir(parents=True)
+    record = {"name": "conda", "version": "4.3.16", "build": "py36_0", "build_number": 0, "files": [], "depends": []}
+    (meta / "conda-4.3.16-py36_0.json").write_text(json.dumps(record))
+    (meta / "history").touch()
+    return folder
+
+
 def _of(trouble: str, folder: Path, ports: t.Mapping[str, int]) -> dict[str, t.Any]:
     if trouble in ports:
         return {
@@ -131,4 +141,4 @@ def closed_port() -> t.Iterator[int]:
         yield taken.getsockname()[1]
 
 
-__all__ = ("TROUBLES", "Crowd", "closed_port", "crowd")
+__all__ = ("TROUBLES", "Crowd", "closed_port", "crowd", "small_root")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The callback fleet in real runs of ansible-playbook: on a terminal, in a log, for a program, and when it is broken."""
+"""The callback fleet in real runs of ansible-playbook: on a terminal, in a log, for a program, and broken."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from benchmark.crowd import closed_port
+from benchmark.crowd import closed_port, small_root
 from gates import toolbox
 
 PASSWORD, TOKEN = "hunter2-hunter2", "tk-0123456789abcdef"
 TASKS = [
     {"name": "Look", "labfleet.conda.conda_audit": {"root": "{{ conda_root }}"}},
-    {"name": "Write", "ansible.builtin.copy": {"dest": "{{ scratch }}/{{ inventory_hostname }}", "content": "x", "mode": "0600"}},
+    {"name": "Write", "ansible.builtin.tempfile": {"path": "{{ scratch }}"}},
     {"name": "Say", "ansible.builtin.debug": {"msg": "all is well"}, "when": "inventory_hostname == 'well1'"},
     {
         "name": f"Fetch https://alice:{PASSWORD}@conda.example.org/t/{TOKEN}/main",
@@ -42,11 +42,7 @@ HOSTS = ("well1", "well2", "bad1", "bad2", "gone1", "gone2")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[list[str]]:
     """The arguments of a run over few hosts of this machine, of which two fail and two are not reached."""
     folder = tmp_path_factory.mktemp("fleet")
-    meta = folder / "root" / "opt" / "conda" / "conda-meta"
-    meta.mkdir(parents=True)
-    record = {"name": "conda", "version": "4.3.16", "build": "py36_0", "build_number": 0, "files": [], "depends": []}
-    (meta / "conda-4.3.16-py36_0.json").write_text(json.dumps(record))
-    (meta / "history").touch()
+    root = small_root(folder / "root")
     (folder / "written").mkdir()
     book = folder / "book.yml"
     book.write_text(json.dumps([{"name": "Try", "hosts": "all", "gather_facts": False, "tasks": TASKS}]))
@@ -54,7 +50,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[list[str]]:
         there = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
         gone = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": port}
         hosts = {name: gone if name.startswith("gone") else there for name in HOSTS}
-        shared = {"conda_root": str(folder / "root"), "scratch": str(folder / "written")}
+        shared = {"conda_root": str(root), "scratch": str(folder / "written")}
         inventory = folder / "hosts.json"
         inventory.write_text(json.dumps({"all": {"hosts": hosts, "vars": shared}}))
         yield ["-i", str(inventory), str(book)]
