@@ -23,6 +23,7 @@ from ansible_collections.labfleet.conda.plugins.plugin_utils._audit_report impor
 from ansible_collections.labfleet.conda.plugins.plugin_utils._control_node import ControlNodeAction
 from ansible_collections.labfleet.conda.plugins.plugin_utils._host_result import registered
 from ansible_collections.labfleet.conda.plugins.plugin_utils._output import permissions
+from ansible_collections.labfleet.conda.plugins.plugin_utils._shown import show
 
 ARGUMENT_SPEC = {
     "variable": {"type": "str"},
@@ -57,7 +58,7 @@ class ActionModule(ControlNodeAction):
         except ValueError as error:
             raise AnsibleActionFail("fleet_audit: %s" % str(error).rstrip(".") + ".") from None
         lines = report.lines(options["view"], rows=options["rows"])
-        Display().display("\n".join([*lines, ""]))
+        show("\n".join([*lines, ""]))
         result.update(changed=False, **report.as_result(lines))
         for warning in report.warnings:
             Display().warning(warning)
