@@ -130,7 +130,8 @@ class _Series:
         self._lines: dict[str, list[str]] = {}
 
     def add(self, name: str, value: float, **labels: t.Any) -> None:
-        given = ",".join('%s="%s"' % (label, escape(str(text))) for label, text in sorted({**labels, **self._common}.items()))
+        told = sorted({**labels, **self._common}.items())
+        given = ",".join('%s="%s"' % (label, escape(str(text))) for label, text in told)
         line = "%s%s%s %s\n" % (PREFIX, name, "{%s}" % given if given else "", value)
         lines = self._lines.setdefault(name, [])
         if line not in lines:
