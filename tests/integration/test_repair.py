@@ -13,6 +13,7 @@ import contextlib
 import json
 import re
 import shutil
+import subprocess
 import sys
 import typing as t
 import urllib.error
@@ -23,8 +24,8 @@ import pytest
 import yaml
 from gates import dashboard, toolbox
 from integration.alerting import ROUTES, Services, free_port
-from lab import LabUnavailable
-from lab.base import make_base
+from lab import LabUnavailable, channel, prefixes
+from lab.base import Base
 from lab.entrypoint import small_prefix
 
 RULEBOOK = "ansible-rulebook==1.3.2"
@@ -34,6 +35,7 @@ LAGGARD, FROZEN = "gpu03", "gpu04"
 EMPTY = {
     "Incomplete audits": "every audit has seen all that it should",
     "Nightly runs": "the role maintenance writes these",
+    "Furthest behind the fleet": "the laggard was updated by then; before, the alert comes of the same series",
 }
 
 
@@ -52,8 +54,11 @@ class Fleet:
 
     def __init__(self, ansible, top: Path) -> None:
         self.ansible, self.top = ansible, top
-        self.base = make_base(top / LAGGARD / "opt" / "conda", "4.2.7")
-        shutil.rmtree(self.base.pristine)  # it would be one more installation of the host
+        path, channels = top / LAGGARD / "opt" / "conda", channel.channels()
+        made = prefixes.base_prefix(channels, "4.2.7", str(path), channels.as_uri())
+        path.parent.mkdir(parents=True)
+        subprocess.run(["cp", "-a", str(made), str(path)], check=True)
+        self.base = Base(path, made, channels)
         for name in ("gpu01", "gpu02", FROZEN):
             small_prefix(top / name / "opt" / "conda", "4.3.16")
         self.inventory = top / "inventory"
@@ -131,7 +136,7 @@ class Rulebook:
 
 
 def configuration(rulebook: Rulebook, folder: Path) -> dict[str, t.Any]:
-    """The shipped routes, with the address of the rulebook and all secrets in a folder; open by day, without long waits."""
+    """The shipped routes, with this address and these files of secrets, open by day and without long waits."""
     text = ROUTES.read_text().replace("/etc/alertmanager/secrets", str(folder))
     content = yaml.safe_load(text.replace("http://127.0.0.1:5000/conda", rulebook.url))
     for route in content["route"]["routes"][0]["routes"]:
