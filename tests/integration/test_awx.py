@@ -12,10 +12,10 @@ import typing as t
 from pathlib import Path
 
 import pytest
-import yaml
 from gates import toolbox
 from integration.ansible_run import Ansible, Run
 from lab import LabUnavailable, collections
+from lab.awx_jobs import templates
 from lab.fake_awx import TOKEN, FakeAWX, Server
 
 VARIABLES = {
@@ -84,7 +84,7 @@ def test_jobs_are_described_once_checked_and_taken_away(site):
     assert (checked.code, site.fake.changes) == (0, []), checked.output
     assert checked.recap("localhost")["changed"] == 1
     changed = site.run(awx_forks=50)
-    assert changed.recap("localhost")["changed"] == 1 and len(site.fake.changes) == len(_templates())
+    assert changed.recap("localhost")["changed"] == 1 and len(site.fake.changes) == len(templates())
     assert site.fake.named("job_templates")["conda: audit"]["forks"] == 50
 
     gone = site.undo()
@@ -99,7 +99,7 @@ def _check_objects(site: Site) -> None:
     project = fake.named("projects")["conda fleet"]
     assert project["scm_url"] == VARIABLES["awx_project_url"] and project["scm_update_on_launch"] is True
     assert fake.named("inventory_sources")["fleet: inventory"]["source_project"] == project["id"]
-    assert set(fake.named("job_templates")) == {f"conda: {name}" for name in _templates()}
+    assert set(fake.named("job_templates")) == {f"conda: {name}" for name in templates()}
     for template in fake.named("job_templates").values():
         assert fake.names_of(template, "credentials") == ["fleet ssh"]
         assert template["inventory"] == fake.named("inventories")["fleet"]["id"]
@@ -137,16 +137,8 @@ def _check_workflow(site: Site) -> None:
     assert (approval["name"], approval["timeout"]) == ("Update the fleet", 259200)
 
 
-def _templates() -> dict[str, t.Any]:
-    path = toolbox.CHECKOUT / "roles" / "awx" / "vars" / "main.yml"
-    loader = type("Loader", (yaml.SafeLoader,), {})
-    loader.add_constructor("!unsafe", lambda this, node: this.construct_scalar(node))
-    templates = yaml.load(path.read_text("utf-8"), loader)["_awx_job_templates"]  # noqa: S506 - a safe loader
-    return {template["name"]: template for template in templates}
-
-
 def test_what_templates_and_surveys_set_is_a_variable_of_their_playbook():
-    for name, template in _templates().items():
+    for name, template in templates().items():
         text = (toolbox.CHECKOUT / "playbooks" / template["playbook"]).read_text("utf-8")
         head = text.partition("\n- name:")[0]
         given = {*template["variables"], *(question["variable"] for question in template["survey"])}
@@ -157,7 +149,7 @@ def test_what_templates_and_surveys_set_is_a_variable_of_their_playbook():
 
 def test_no_job_of_a_workflow_hides_what_another_one_found():
     keys = [
-        value for template in _templates().values() for key, value in template["variables"].items() if "artifact" in key
+        value for template in templates().values() for key, value in template["variables"].items() if "artifact" in key
     ]
     assert len(keys) == len(set(keys)) >= 6
     defaults = {}

@@ -111,5 +111,5 @@ def test_no_secret_is_in_what_is_kept_of_a_job(night):
     kept = [path for done in night.slices.values() for path in done.artifacts.rglob("*") if path.is_file()]
     kept += [path for path in night.shared.rglob("*") if path.is_file()]
     text = "".join(path.read_text("utf-8", "replace") for path in kept)
-    assert len(kept) > 50 and "h.example.org" in text
+    assert len(kept) > 50 and '"rule": "secret.condarc"' in text  # the audit has seen them
     assert [secret for secret in SECRETS if secret in text] == []

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The jobs that the role awx describes, run as AWX does it: ansible-runner, a private data directory, a sliced inventory.
+"""The jobs that the role awx describes, run as AWX does it: by ansible-runner, with sliced inventories.
 
 What is AWX's own is small: it takes every n-th host of the inventory for a slice, and gives a job the variables of its
 template, the number of the job, and what the jobs before it in the workflow have left with set_stats.

@@ -74,7 +74,10 @@ def test_a_host_that_no_slice_tells_of_is_in_the_report_as_failed(audited, fleet
     parts = sliced(audited, fleet, 3)
     joined = joined_document(parts[:2], rules=audited.rules, hosts=HOSTS, inventory=set(HOSTS))
     assert joined["summary"]["hosts"] == 7 and joined["summary"]["hosts_not_seen"] == ["h03", "h06"]
-    assert joined["hosts"]["h06"]["status"] == "failed" and "no report tells of the host" in joined["hosts"]["h06"]["message"]
+    assert (
+        joined["hosts"]["h06"]["status"] == "failed"
+        and "no report tells of the host" in joined["hosts"]["h06"]["message"]
+    )
 
 
 def test_the_oldest_advisories_are_told_and_all_their_texts(audited):
@@ -88,7 +91,9 @@ def test_the_oldest_advisories_are_told_and_all_their_texts(audited):
     ]
     joined = joined_document(parts, rules=audited.rules)
     assert joined["advisories"] == {"date": "2026-11-01", "source": "x", "count": 1}
-    assert joined["advisory_texts"] == parts[0]["advisory_texts"] and joined["advisory_texts"]["A-1"]["summary"] == "bad"
+    assert (
+        joined["advisory_texts"] == parts[0]["advisory_texts"] and joined["advisory_texts"]["A-1"]["summary"] == "bad"
+    )
 
 
 def saved(folder, name, document):
