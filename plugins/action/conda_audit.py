@@ -15,20 +15,35 @@ from ansible.errors import AnsibleActionFail
 
 from ansible_collections.labfleet.conda.plugins.plugin_utils._advisories import AdvisoryError
 from ansible_collections.labfleet.conda.plugins.plugin_utils._hosts import HostAction, refuse_windows
+from ansible_collections.labfleet.conda.plugins.plugin_utils._packed import closed, opened
 from ansible_collections.labfleet.conda.plugins.plugin_utils._policy import PolicyError
 from ansible_collections.labfleet.conda.plugins.plugin_utils._prepare import finish, prepare
 
 # The options that are for the control node only.
 _OPTIONS = ("policy", "advisories", "vex")
+# The options that can come from variables of the host, see the option variables.
+_FROM_VARIABLES = (
+    "advisories", "containers", "depth", "exclude", "gpu_devices", "gpu_driver", "images", "integrity",
+    "minimum_severity", "one_file_system", "packages", "search_paths", "storage", "time_limit", "users", "vex",
+)  # fmt: skip
 
 
 class ActionModule(HostAction):
     _supports_check_mode = True
 
+    def _with_variables(self, task_vars):
+        given = dict(self._task.args)
+        start = given.pop("variables", None)
+        for name in _FROM_VARIABLES if start else ():
+            value = task_vars.get("%s_%s" % (start, name))
+            if name not in given and value is not None:
+                given[name] = self._templar.template(value)
+        return given
+
     def run(self, tmp=None, task_vars=None):
         task_vars = task_vars or {}
         refuse_windows(self._connection, task_vars)
-        given = dict(self._task.args)
+        given = self._with_variables(task_vars)
         if "prepared" in given:
             raise AnsibleActionFail("conda_audit: prepared is set by the action plugin: leave it out.")
         options = {name: given.pop(name, None) for name in _OPTIONS}
@@ -46,7 +61,11 @@ class ActionModule(HostAction):
         finally:
             self._task.args = {**given, **{name: value for name, value in options.items() if value is not None}}
         result.get("invocation", {}).get("module_args", {}).pop("prepared", None)
-        if isinstance(result.get("findings"), list):
+        try:
+            found = opened(result)
+        except ValueError as error:
+            raise AnsibleActionFail("conda_audit: %s" % error) from None
+        if isinstance(found.get("findings"), list):
             least, whole = given.get("minimum_severity", "info"), not given.get("families")
-            finish(result, preparation, minimum_severity=least, now=now, whole=whole)
-        return result
+            finish(found, preparation, minimum_severity=least, now=now, whole=whole)
+        return closed(found, result) if "packed" in result else found

@@ -10,13 +10,13 @@ import datetime
 import json
 
 from ansible.errors import AnsibleActionFail
-from ansible.utils.display import Display
 
 from ansible_collections.labfleet.conda.plugins.plugin_utils._advisories import age_days, load
 from ansible_collections.labfleet.conda.plugins.plugin_utils._control_node import ControlNodeAction
 from ansible_collections.labfleet.conda.plugins.plugin_utils._osv import Refresh, as_text
 from ansible_collections.labfleet.conda.plugins.plugin_utils._osv_source import opened, shown
 from ansible_collections.labfleet.conda.plugins.plugin_utils._output import permissions, write_if_changed
+from ansible_collections.labfleet.conda.plugins.plugin_utils._shown import show
 
 MAX_NAMED = 100
 
@@ -45,7 +45,7 @@ class ActionModule(ControlNodeAction):
         counts = {**refresh.counts, "advisories": len(data["advisories"])}
         age = age_days(data["date"], today)
         result.update(counts=counts, skipped=refresh.skipped, date=data["date"], age_days=age)
-        Display().display(
+        show(
             "%d advisories; the newest of %d records is of %s, %d days old."
             % (counts["advisories"], counts["records"], data["date"], age)
         )

@@ -11,7 +11,6 @@ import os
 import time
 
 from ansible.errors import AnsibleActionFail
-from ansible.utils.display import Display
 
 from ansible_collections.labfleet.conda.plugins.plugin_utils._advisories import AdvisoryError, load
 from ansible_collections.labfleet.conda.plugins.plugin_utils._answer import answer_lines
@@ -22,6 +21,7 @@ from ansible_collections.labfleet.conda.plugins.plugin_utils._host_result import
 from ansible_collections.labfleet.conda.plugins.plugin_utils._output import permissions, write_if_changed
 from ansible_collections.labfleet.conda.plugins.plugin_utils._packages import hosts_not_covered
 from ansible_collections.labfleet.conda.plugins.plugin_utils._questions import ready_question
+from ansible_collections.labfleet.conda.plugins.plugin_utils._shown import show
 from ansible_collections.labfleet.conda.plugins.plugin_utils._table import plain_text
 
 ARGUMENT_SPEC = {
@@ -68,7 +68,7 @@ class ActionModule(ControlNodeAction):
         table = answer_lines(answer, rows=options["rows"])
         unknown += [sentence for sentence in hosts_not_covered(document) if sentence not in unknown]
         left_out = ["", "Not in the answer:", *map(plain_text, unknown)] if unknown else []
-        Display().display("\n".join(["", plain_text(title), "", *table, *left_out, ""]))
+        show("\n".join(["", plain_text(title), "", *table, *left_out, ""]))
         result.update(changed=False, answer=answer, table=table, unknown=unknown, expression=expression)
         if options["dest"]:
             text = json.dumps(answer, indent=2, sort_keys=True) + "\n"

@@ -10,7 +10,6 @@ import json
 import time
 
 from ansible.errors import AnsibleActionFail
-from ansible.utils.display import Display
 
 from ansible_collections.labfleet.conda.plugins.plugin_utils._change_report import (
     change_document,
@@ -20,6 +19,7 @@ from ansible_collections.labfleet.conda.plugins.plugin_utils._change_report impo
 from ansible_collections.labfleet.conda.plugins.plugin_utils._control_node import ControlNodeAction
 from ansible_collections.labfleet.conda.plugins.plugin_utils._output import permissions, write_if_changed
 from ansible_collections.labfleet.conda.plugins.plugin_utils._registered import outcomes_of
+from ansible_collections.labfleet.conda.plugins.plugin_utils._shown import show
 
 ARGUMENT_SPEC = {
     "variables": {"type": "str", "required": True},
@@ -51,7 +51,7 @@ class ActionModule(ControlNodeAction):
             generated=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         )
         lines = change_lines(document, rows=options["rows"])
-        Display().display("\n".join([*lines, ""]))
+        show("\n".join([*lines, ""]))
         failing = failing_hosts(document, fail_deferred=options["fail_deferred"])
         result.update(changed=False, table=lines, summary=document["summary"], failing=failing, stopped=stopped)
         if options["dest"]:

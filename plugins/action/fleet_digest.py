@@ -7,11 +7,11 @@
 from __future__ import annotations
 
 from ansible.errors import AnsibleActionFail
-from ansible.utils.display import Display
 
 from ansible_collections.labfleet.conda.plugins.plugin_utils._control_node import ControlNodeAction
 from ansible_collections.labfleet.conda.plugins.plugin_utils._gates import SEVERITIES
 from ansible_collections.labfleet.conda.plugins.plugin_utils._nightly import DigestError, digest, read_reports
+from ansible_collections.labfleet.conda.plugins.plugin_utils._shown import show
 
 ARGUMENT_SPEC = {
     "state": {"type": "path", "required": True},
@@ -28,6 +28,6 @@ class ActionModule(ControlNodeAction):
             found = digest(read_reports(options["state"]), severity=options["severity"], rows=options["rows"])
         except DigestError as error:
             raise AnsibleActionFail("fleet_digest: %s" % error) from None
-        Display().display(found.text)
+        show(found.text)
         result.update(changed=False, **found._asdict())
         return result

@@ -10,7 +10,6 @@ import json
 import os
 
 from ansible.errors import AnsibleActionFail
-from ansible.utils.display import Display
 
 from ansible_collections.labfleet.conda.plugins.plugin_utils._control_node import ControlNodeAction
 from ansible_collections.labfleet.conda.plugins.plugin_utils._drift_report import (
@@ -22,6 +21,7 @@ from ansible_collections.labfleet.conda.plugins.plugin_utils._drift_report impor
 )
 from ansible_collections.labfleet.conda.plugins.plugin_utils._host_result import registered
 from ansible_collections.labfleet.conda.plugins.plugin_utils._output import permissions, write_if_changed
+from ansible_collections.labfleet.conda.plugins.plugin_utils._shown import show
 from ansible_collections.labfleet.conda.plugins.plugin_utils._table import MAX_LINE, render_table
 
 
@@ -44,7 +44,7 @@ class ActionModule(ControlNodeAction):
             raise AnsibleActionFail("fleet_drift: %s." % str(error).rstrip(".")) from None
         found = drifted(results)
         table = render_table(HEADS, table_rows(results, found), width=MAX_LINE)
-        Display().display("\n".join(["", *table, ""]))
+        show("\n".join(["", *table, ""]))
         result.update(changed=False, table=table, summary=summary(results, found))
         if options["dest"]:
             result.update(self._write(results, found, table, options["dest"], mode))

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 from ansible.errors import AnsibleActionFail
-from ansible.utils.display import Display
 
 from ansible_collections.labfleet.conda.plugins.plugin_utils._control_node import ControlNodeAction
 from ansible_collections.labfleet.conda.plugins.plugin_utils._host_names import merge_host_names
@@ -15,6 +14,7 @@ from ansible_collections.labfleet.conda.plugins.plugin_utils._host_result import
 from ansible_collections.labfleet.conda.plugins.plugin_utils._ledger_store import Store
 from ansible_collections.labfleet.conda.plugins.plugin_utils._ledgers import HEADS, judge, summary, table_rows
 from ansible_collections.labfleet.conda.plugins.plugin_utils._output import permissions
+from ansible_collections.labfleet.conda.plugins.plugin_utils._shown import show
 from ansible_collections.labfleet.conda.plugins.plugin_utils._table import render_table
 
 ARGUMENT_SPEC = {
@@ -55,7 +55,7 @@ class ActionModule(ControlNodeAction):
         heads = {name: head for name, head in heads.items() if head is not None}
         changed, before, after = store.write(judged, heads, mode=mode, write=not self._task.check_mode)
         table = render_table(HEADS, table_rows(judged))
-        Display().display("\n".join(["", *table, ""]))
+        show("\n".join(["", *table, ""]))
         answer = {
             "changed": changed,
             "table": table,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 
 from ansible.errors import AnsibleActionFail
-from ansible.utils.display import Display
 
 from ansible_collections.labfleet.conda.plugins.plugin_utils._control_node import ControlNodeAction
 from ansible_collections.labfleet.conda.plugins.plugin_utils._fleet import (
@@ -20,6 +19,7 @@ from ansible_collections.labfleet.conda.plugins.plugin_utils._fleet import (
 )
 from ansible_collections.labfleet.conda.plugins.plugin_utils._host_result import registered
 from ansible_collections.labfleet.conda.plugins.plugin_utils._output import permissions, write_if_changed
+from ansible_collections.labfleet.conda.plugins.plugin_utils._shown import show
 from ansible_collections.labfleet.conda.plugins.plugin_utils._table import render_table
 
 
@@ -46,7 +46,7 @@ class ActionModule(ControlNodeAction):
         document = fleet_document(found)
         table = render_table(HEADS, table_rows(document))
         trouble = unreadable_lines(document)
-        Display().display("\n".join(["", *table, *([""] if trouble else []), *trouble, ""]))
+        show("\n".join(["", *table, *([""] if trouble else []), *trouble, ""]))
         result.update(changed=False, table=table, summary=document["summary"])
         if options["dest"]:
             result.update(self._write(document, options["dest"], mode))

@@ -164,6 +164,23 @@ options:
         O(labfleet.conda.conda_info#module:images).
     type: bool
     default: false
+  packed:
+    description:
+      - Whether what was found is returned as one compressed text, RV(packed), instead of as lists and maps.
+      - This spares the control node most of its work and memory, since ansible-core goes several times through each
+        part of a result. M(labfleet.conda.fleet_audit), M(labfleet.conda.fleet_ask) and the callback
+        P(labfleet.conda.fleet#callback) read it as it is.
+    type: bool
+    default: false
+    version_added: 1.0.0
+  variables:
+    description:
+      - What the names of variables start with, such as V(audit), from which the options are taken that the task leaves
+        out, for example O(depth) from C(audit_depth). All but O(policy), O(families), O(root) and O(packed) can come
+        from there.
+      - A task with many templates costs the control node much time for each host; variables that are not set cost none.
+    type: str
+    version_added: 1.0.0
   time_limit:
     description:
       - After so many seconds the audit ends, and what was found and judged until then is returned with
@@ -433,6 +450,13 @@ images:
           C(reason) says why in one sentence.
       type: dict
       sample: {"status": "supported", "reason": "It was built 120 days ago, and 365 count.", "age_days": 120}
+packed:
+  description:
+    - With O(packed), what would be returned without it, as one text. RV(counts) and RV(complete) are returned as well.
+  returned: success, with O(packed)
+  type: str
+  sample: eJyrVkrLzEvJzEsvVrKKjq0FAC5KBew=
+  version_added: 1.0.0
 looked_into:
   description: What O(containers) and O(images) asked for.
   returned: success
@@ -461,6 +485,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._zip_import
 
 compile_once()
 
+from ansible_collections.labfleet.conda.plugins.module_utils._audit._packed import pack
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._result import audit
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import ScanError
 
@@ -499,6 +524,8 @@ ARGUMENT_SPEC = {
     "one_file_system": {"type": "bool", "default": False},
     "containers": {"type": "str", "choices": ["none", "running", "all"], "default": "none"},
     "images": {"type": "bool", "default": False},
+    "packed": {"type": "bool", "default": False},
+    "variables": {"type": "str"},
     "time_limit": {"type": "float", "default": 120},
     "prepared": {"type": "dict"},
 }
@@ -513,6 +540,10 @@ def main() -> None:
         result = audit(module.params)
     except ScanError as error:
         module.fail_json(msg=str(error))
+    # What the control node has told need not go back to it.
+    module.params["prepared"] = None
+    if module.params["packed"]:
+        result = {"packed": pack(result)}
     module.exit_json(changed=False, **result)
 
 

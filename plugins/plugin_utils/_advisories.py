@@ -9,14 +9,12 @@
 
 from __future__ import annotations
 
-import base64
 import datetime
 import hashlib
 import json
 import os
 import re
 import typing as t
-import zlib
 
 from ansible_collections.labfleet.conda.plugins.module_utils._spec._version import InvalidVersion, parse_version
 from ansible_collections.labfleet.conda.plugins.plugin_utils._pip_version import InvalidVersion as InvalidPipVersion
@@ -61,13 +59,14 @@ def normalize(name: str) -> str:
 def load(path: str | None = None) -> _Map:
     """Read and verify advisories.
 
-    A file that still is as the collection has written it was verified then; this matters for all of PyPI, which each
-    host's task loads anew.
+    What the collection ships is verified by its tests, and a file that still is as the collection has written it was
+    verified then; this matters since each host's task loads them anew.
 
     :param path: a file in our form; what the collection ships where None.
     :raises AdvisoryError: it cannot be read or used.
     """
-    path = path or os.path.join(SHIPPED, "advisories.json")
+    if not path:
+        return read_json(os.path.join(SHIPPED, "advisories.json"), "The advisories")
     content, data = _read(path, "The advisories")
     digest = content.get("digest")
     return verify(content, path, deep=digest is None or digest != digest_of(data.partition(START)[2]))
@@ -315,12 +314,6 @@ def silenced(data: _Map, statements: t.Iterable[Statement]) -> list[list[t.Any]]
     ]
 
 
-def pack(compact: _Map) -> str:
-    """The data of a host as one short text, for module_utils._audit._advisories.unpack()."""
-    text = json.dumps(compact, separators=(",", ":"), sort_keys=True)
-    return base64.b64encode(zlib.compress(text.encode("utf-8"), 6)).decode("ascii")
-
-
 def texts(data: _Map, ids: t.Iterable[str]) -> dict[str, _Map]:
     """What to say of advisories, by identifier: C(summary), C(severity), C(cvss), C(aliases), C(published), C(url)."""
     wanted = set(ids)
@@ -341,6 +334,6 @@ def age_days(date: str, today: datetime.date) -> int:
 
 __all__ = (
     "CONDA", "PYPI", "SCHEMA", "SEVERITIES", "SHIPPED", "START", "AdvisoryError", "age_days", "check_range",
-    "digest_of", "effective_severity", "for_host", "load", "load_names", "normalize", "pack", "read_json",
+    "digest_of", "effective_severity", "for_host", "load", "load_names", "normalize", "read_json",
     "silenced", "texts", "verify",
 )  # fmt: skip

@@ -12,6 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.plugin_utils._contents import KINDS
+from ansible_collections.labfleet.conda.plugins.plugin_utils._packed import opened
 
 # What differs between two looks at the same, unchanged host.
 _VOLATILE = ("seconds", "files_opened", "invocation", "changed", "failed", "warnings", "_ansible_no_log")
@@ -64,7 +65,7 @@ def _kind(host: t.Mapping[str, t.Any]) -> str | None:
 
 
 def registered(task_vars: t.Mapping[str, t.Any], hosts: t.Iterable[str], variable: str) -> dict[str, t.Any]:
-    """What each host has registered, without templating it: results of a large fleet are large.
+    """What each host has registered, packed or not, without templating it: results of a large fleet are large.
 
     :returns: per host the result, None where there is none.
     :raises ValueError: a host is not in the inventory, or no host at all has registered the variable.
@@ -75,11 +76,18 @@ def registered(task_vars: t.Mapping[str, t.Any], hosts: t.Iterable[str], variabl
         if host not in hostvars:
             raise ValueError("hosts: there is no host %r in the inventory." % host)
         value = hostvars.raw_get(host).get(variable)
-        found[host] = value if isinstance(value, dict) else None
+        found[host] = _of_host(value) if isinstance(value, dict) else None
     if found and not any(found.values()):
         message = "No host has registered a variable %r: name the one given to register in the task before."
         raise ValueError(message % variable)
     return found
+
+
+def _of_host(value: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    try:
+        return opened(value)
+    except ValueError as error:
+        return {"failed": True, "msg": str(error)}
 
 
 __all__ = ("SEEN", "host_entry", "hosts_summary", "message_of", "registered")

@@ -16,6 +16,7 @@ import typing as t
 from collections.abc import Collection, Mapping
 
 from ansible_collections.labfleet.conda.plugins.plugin_utils import _policy_keys as policy_keys
+from ansible_collections.labfleet.conda.plugins.plugin_utils._policy_check import check_layer
 from ansible_collections.labfleet.conda.plugins.plugin_utils._policy_words import plain
 
 if t.TYPE_CHECKING:
@@ -69,9 +70,6 @@ def _checked(layers: t.Any, known_rules: Collection[str] | None) -> list[tuple[s
         raise PolicyError(["policy: a map from layer to policy was expected, with the layers %s." % _names()])
     if not layers:
         return []
-    # ansible-core compiles the code of collections in every run: who has no policy is spared that of the check.
-    from ansible_collections.labfleet.conda.plugins.plugin_utils._policy_check import check_layer
-
     problems = [
         "policy: there is no layer %s. The layers are %s." % (json.dumps(plain(name), default=str), _names())
         for name in layers

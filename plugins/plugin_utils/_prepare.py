@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.labfleet.conda.plugins.module_utils._audit._packed import pack
 from ansible_collections.labfleet.conda.plugins.plugin_utils import _advisories, _gpu_data, _policy, _vex
 from ansible_collections.labfleet.conda.plugins.plugin_utils._gates import SEVERITIES
 from ansible_collections.labfleet.conda.plugins.plugin_utils._pip_advisories import PipAdvisories, settle
@@ -50,7 +51,7 @@ def prepare(options: t.Mapping[str, t.Any], *, host: str, groups: t.Iterable[str
     return Preparation(
         for_host={
             "policy": _policy.for_host(merged, host, groups),
-            "advisories": _advisories.pack(_advisories.for_host(data, statements)),
+            "advisories": pack(_advisories.for_host(data, statements)),
             "gpu": _gpu_data.for_host(_gpu_data.load()),
         },
         policy=merged,

@@ -21,7 +21,7 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(CHECKOUT / "tests"), str(CHECKOUT / "build" / "collections")]
 
-from benchmark import audits, config, containers, desired, entrypoint, govern, rollback, updates  # noqa: E402
+from benchmark import audits, config, containers, desired, entrypoint, govern, rollback, scale, updates  # noqa: E402
 from benchmark.shapes import Shape, build, real_conda_commands, real_conda_environment  # noqa: E402
 from gates import toolbox  # noqa: E402
 from lab import LabUnavailable, hosts  # noqa: E402
@@ -348,12 +348,67 @@ def desired_state() -> t.Iterator[Row]:
             f"conda install, {name}: {theirs:.0f} s (of {desired.MEASURED_COMMANDS})",
         )
         yield Row(*texts, f"{ratio:.0f} x faster", ">= 20 x", ratio >= 20)
-    ratio = found.ours / found.bare
-    texts = (f"{where}: one package changed", f"{found.ours:.2f} s", f"bare install {found.bare:.2f} s")
-    yield Row(*texts, f"{ratio:.2f} x", "<= 1.15 x", ratio <= 1.15)
+    for name, (bare, ours) in found.changes.items():
+        texts = (f"{where}: one package changed, {name}", f"{ours:.2f} s", f"bare install {bare:.2f} s")
+        yield Row(*texts, f"{ours / bare:.2f} x", "<= 1.15 x", ours / bare <= 1.15)
+
+
+def at_scale() -> t.Iterator[Row]:
+    """The nightly audit of hundreds of hosts on the control node, and what a tenth of dead and hanging ones does."""
+    runner = scale.Scale()
+    for kind, answer in runner.record().items():
+        texts = (f"{answer['seconds']:.2f} s", "", f"{len(answer['out'])} bytes back, {answer['sent']} there")
+        yield Row(f"a host of shape {kind} itself, audited", *texts, "", None)
+    per_host: dict[tuple[int, int], float] = {}
+    for count in scale.sizes():
+        for forks in scale.FORKS:
+            scale.note(f"{count} hosts, {forks} forks")
+            with runner.fleet(count) as fleet:
+                ping = runner.run("ping", fleet.inventory, forks)
+                ours = runner.run("audit", fleet.inventory, forks)
+            yield from _scale_rows(count, forks, ours, ping)
+            per_host[forks, count] = ours.cpu / count
+    few, many = min(scale.sizes()), max(scale.sizes())
+    ratio = per_host[20, many] / per_host[20, few]
+    texts = (f"{per_host[20, many] * 1000:.0f} ms", f"of {few}: {per_host[20, few] * 1000:.0f} ms", f"{ratio:.2f} x")
+    yield Row(f"audit of {many} hosts, CPU per host", *texts, "flat: <= 1.1 x", ratio <= 1.1)
+    yield from _slices(runner, many)
+    yield from _troubled(runner, many)
+
+
+def _scale_rows(count: int, forks: int, ours: scale.Cost, ping: scale.Cost) -> t.Iterator[Row]:
+    what, ratio = f"audit of {count} hosts, {forks} forks", ours.wall / ping.wall
+    if ours.code or ping.code:
+        raise SystemExit(f"the run is not right: {ours.output[-3000:]}")
+    texts = (f"{ours.wall:.0f} s", f"ping {ping.wall:.0f} s ({scale.load()})", f"{ratio:.2f} x")
+    yield Row(what, *texts, "<= 1.5 x", ratio <= 1.5)
+    texts = (f"{ours.cpu:.0f} s", f"ping {ping.cpu:.0f} s", f"{ours.cpu / ping.cpu:.2f} x")
+    yield Row("the same, CPU of the control node", *texts, "", None)
+    texts = (f"{ours.proportional:.0f} MB", f"ping {ping.proportional:.0f} MB", f"{ours.resident:.0f} MB if not shared")
+    yield Row("the same, most memory", *texts, "< 1 GB", ours.proportional < 1000)
+
+
+def _slices(runner: scale.Scale, count: int) -> t.Iterator[Row]:
+    scale.note(f"{count} hosts in {scale.SLICES} slices")
+    ours, joined = runner.slices(count, 20)
+    texts = (f"{ours.wall:.0f} s", "", f"CPU {ours.cpu:.0f} s, {ours.proportional:.0f} MB ({scale.load()})")
+    yield Row(f"audit of {count} hosts in {scale.SLICES} slices of 5 forks, here", *texts, "", None)
+    if joined.code == 0:
+        yield Row("their reports joined", f"{joined.wall:.0f} s", "", f"{joined.proportional:.0f} MB", "", None)
+
+
+def _troubled(runner: scale.Scale, count: int) -> t.Iterator[Row]:
+    scale.note(f"{count} hosts, a tenth of them in trouble")
+    with runner.fleet(count, troubled=True) as fleet:
+        ours = runner.run("audit", fleet.inventory, 50)
+        named = set(runner.report()["summary"]["hosts_not_seen"])
+    texts = (f"{ours.wall:.0f} s", "", f"{len(named)} of {len(fleet.lost)} named, exit code {ours.code}")
+    what = f"audit of {count} hosts, a tenth dead, hanging, slow or broken, 50 forks"
+    yield Row(what, *texts, "all named, code 2", named == set(fleet.lost) and ours.code == 2)
 
 
 PARTS = {
+    "scale": at_scale,
     "desired": desired_state,
     "config": settings,
     "update": safety,

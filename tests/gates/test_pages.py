@@ -25,7 +25,7 @@ TEXTS = [*PAGES, *(path for path in MARKDOWN if path.parts[-2:] != ("changelogs"
 KINDS = {"modules": "*.py", "filter": "*.yml", "connection": "*.py", "callback": "*.py", "inventory": "*.py"}
 FOLDERS = "playbooks|roles|plugins|inventories|docs|tests|meta|changelogs|extensions"
 # Playbooks that look at no host.
-WITHOUT_HOSTS = {"report", "advisories", "digest"}
+WITHOUT_HOSTS = {"report", "advisories", "digest", "awx", "ci_check"}
 # What is ours by its full name. The group of options has the name of the collection once more.
 NAME = re.compile(r"(?<![\w.-])labfleet\.conda\.([a-z_]\w*)(?![\w/])")
 
@@ -34,6 +34,8 @@ def content(kind: str) -> set[str]:
     """The names of the playbooks, the roles, or the plugins of a kind."""
     if kind == "roles":
         return {path.name for path in role_reference.roles()}
+    if kind == "rulebooks":
+        return {path.stem for path in (toolbox.CHECKOUT / "extensions" / "eda" / "rulebooks").glob("*.yml")}
     if kind == "playbooks":
         return {path.stem for path in (toolbox.CHECKOUT / "playbooks").glob("*.yml")}
     folder = toolbox.CHECKOUT / "plugins" / kind
@@ -65,7 +67,7 @@ def commands(page: Path) -> list[list[str]]:
 def given(words: list[str]) -> t.Iterator[str]:
     """The variables that a command gives with -e."""
     for option, value in zip(words, words[1:], strict=False):
-        if option == "-e":
+        if option == "-e" and not value.startswith("@"):
             yield from json.loads(value) if value.startswith("{") else [value.partition("=")[0]]
 
 
@@ -142,7 +144,10 @@ def test_addresses_have_the_form_of_addresses(path):
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(toolbox.CHECKOUT)))
 def test_what_is_named_is_there(path):
     text = path.read_text("utf-8")
-    known = {name for kind in ("playbooks", "roles", *KINDS) for name in content(kind)} | {"docsite", "conda"}
+    known = {name for kind in ("playbooks", "roles", "rulebooks", *KINDS) for name in content(kind)} | {
+        "docsite",
+        "conda",
+    }
     assert set(NAME.findall(text)) <= known
     for name in re.findall(rf"``?((?:{FOLDERS})/[\w./-]*\w/?)``?", text):
         assert (toolbox.CHECKOUT / name).exists() or any(toolbox.CHECKOUT.glob(f"*/{name}")), name

@@ -9,12 +9,10 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import re
 import typing as t
-import zlib
 
+from ansible_collections.labfleet.conda.plugins.module_utils._audit import _packed
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._rule import SEVERITIES
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._pip import distributions, normalize
 from ansible_collections.labfleet.conda.plugins.module_utils._spec._version import (
@@ -79,14 +77,10 @@ def unpack(text: str) -> t.Dict[str, t.Any]:
 
     :raises ValueError: it is no such text.
     """
-    inflate = zlib.decompressobj()
     try:
-        data = inflate.decompress(base64.b64decode(text), _MAX_UNPACKED)
-    except (zlib.error, ValueError) as error:
-        raise ValueError("the advisories are not in the form in which the control node sends them") from error
-    if not inflate.eof:
-        raise ValueError("the advisories are larger than %d MiB, or cut short" % (_MAX_UNPACKED >> 20))
-    return json.loads(data.decode("utf-8"))
+        return _packed.unpack(text, most=_MAX_UNPACKED)
+    except ValueError as error:
+        raise ValueError("the advisories are %s" % error) from None
 
 
 def pypi_names(version: str, directories: t.Iterable[str]) -> t.List[str]:

@@ -13,6 +13,7 @@ import json
 import pytest
 
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._advisories import Advisories, unpack
+from ansible_collections.labfleet.conda.plugins.module_utils._audit._packed import pack
 from ansible_collections.labfleet.conda.plugins.plugin_utils._advisories import (
     AdvisoryError,
     age_days,
@@ -21,7 +22,6 @@ from ansible_collections.labfleet.conda.plugins.plugin_utils._advisories import 
     load,
     load_names,
     normalize,
-    pack,
     texts,
     verify,
 )
@@ -242,3 +242,8 @@ def test_letter_releases_of_openssl():
         "1.1.1": "none_known",
         "3.0.2": "none_known",
     }
+
+
+def test_the_shipped_data_are_in_our_form():
+    """They are not verified in each run, so they are here."""
+    assert verify(DATA, "shipped") is DATA

@@ -1,0 +1,46 @@
+# Copyright (c) 2026, The labfleet.conda contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Note that this module util is **PRIVATE** to the collection. It can have breaking changes at any time.
+# Do not use this from other collections or standalone plugins/modules!
+
+"""Data as one short text: ansible-core goes several times through each part of what it carries, but not into a text."""
+
+from __future__ import annotations
+
+import base64
+import json
+import typing as t
+import zlib
+
+
+def pack(value: t.Mapping[str, t.Any]) -> str:
+    """What JSON can say, as one text of ASCII."""
+    text = json.dumps(value, separators=(",", ":"), sort_keys=True)
+    return base64.b64encode(zlib.compress(text.encode("utf-8"), 6)).decode("ascii")
+
+
+def unpack(text: str, *, most: int) -> t.Dict[str, t.Any]:
+    """What pack() made one text of.
+
+    :param most: how many bytes it may unfold to.
+    :raises ValueError: it is no such text, or more than that.
+    """
+    inflate = zlib.decompressobj()
+    try:
+        data = inflate.decompress(base64.b64decode(text), most)
+    except (zlib.error, ValueError, TypeError):
+        raise ValueError("not in the form in which they are sent") from None
+    if not inflate.eof:
+        raise ValueError("larger than %d MiB, or cut short" % (most >> 20))
+    try:
+        value = json.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise ValueError("not in the form in which they are sent")
+    return value
+
+
+__all__ = ("pack", "unpack")
