@@ -95,7 +95,8 @@ def test_a_host_of_the_lab_writes_its_own(ansible, lab_inventory):
     hosts.run_on("conda4313", "mkdir", "-p", place)
     try:
         given = {"monitoring_textfiles": place, "monitoring_sizes": True}
-        done = ansible.role("monitoring", lab_inventory, hosts="conda4313", variables=given)
+        limit = ["--limit", "conda4313", "-e", json.dumps(given)]
+        done = ansible.playbook("metrics", lab_inventory, *limit, document=False)
         assert done.code == 0, done.output
         text = hosts.run_on("conda4313", "cat", f"{place}/labfleet_conda.prom").stdout
         assert 'prefix="/opt/miniconda3"' in text and 'version="4.3.13"' in text
