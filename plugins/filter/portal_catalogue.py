@@ -25,7 +25,7 @@ def portal_catalogue(listed, judged, layers=None, *, startable=None, start_by="i
     except (PolicyError, _portal.CatalogueError) as error:
         raise AnsibleFilterError("portal_catalogue: %s" % error) from None
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        text = "portal_catalogue: a list with name, version and image, and images of conda_audit were expected (%s: %s)."
+        text = "portal_catalogue: names, versions and images, and images of conda_audit were expected (%s: %s)."
         raise AnsibleFilterError(text % (type(error).__name__, error)) from None
 
 

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import typing as t
 from pathlib import Path
 
@@ -39,8 +40,7 @@ INSTALL = (
 )
 HUB_SCRIPT = INSTALL.format(" ".join((*HUB, NODE))) + (
     "cp -a /stage/proxy /opt/proxy\n"
-    "printf '#!/bin/sh\\nexec node /opt/proxy/node_modules/configurable-http-proxy/bin/configurable-http-proxy \"$@\"\\n'"
-    " > /usr/local/bin/configurable-http-proxy\nchmod 755 /usr/local/bin/configurable-http-proxy\n"
+    "ln -s /opt/proxy/node_modules/.bin/configurable-http-proxy /usr/local/bin/configurable-http-proxy\n"
     "mkdir /srv/jupyterhub\n"
 )
 SERVER_SCRIPT = INSTALL.format(" ".join(SERVER)) + "useradd --create-home --shell /bin/bash jovyan\n"
@@ -60,15 +60,15 @@ def make_images(*condas: str) -> Images:
     base = images.base_image()
     wheels = _wheels(_python_of(base))
     stage = {wheels: "/stage/wheels"}
-    hub = images.build("portal-hub", base, HUB_SCRIPT, {**stage, _proxy(): "/stage/proxy"})
+    hub = _build("hub", base, HUB_SCRIPT, {**stage, _proxy(): "/stage/proxy"})
     channels = channel.channels()
     servers = {}
     for conda in condas:
         host = hosts.host_named("conda" + conda.replace(".", ""))
-        made = images.build("portal-" + host.name, hosts.image_of(host, channels), SERVER_SCRIPT, stage)
-        prefix = host.bases[0][0]
-        servers[conda] = _as_user(docker.image(made), prefix)
-    return Images(docker.image(hub), servers)
+        path = f"{host.bases[0][0]}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        settings = ("USER jovyan", "WORKDIR /home/jovyan", f"ENV PATH={path}")
+        servers[conda] = _build(host.name, hosts.image_of(host, channels), SERVER_SCRIPT, stage, settings)
+    return Images(hub, servers)
 
 
 def compose() -> list[str]:
@@ -82,16 +82,28 @@ def compose() -> list[str]:
     return [str(folder / "docker-compose")]
 
 
-def _as_user(image: str, prefix: str) -> str:
-    """The image with the user and the path that its servers have."""
-    name = f"{image.partition(':')[0]}-server:{image.rpartition(':')[2]}"
-    if docker.run("image", "inspect", name, check=False).returncode:
-        path = f"{prefix}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-        text = f"FROM {image}\nUSER jovyan\nWORKDIR /home/jovyan\nENV PATH={path}\n"
-        with tempfile.TemporaryDirectory() as folder:
-            (Path(folder) / "Dockerfile").write_text(text)
-            docker.run("build", "-q", "-t", name, folder)
-    return name
+def _build(
+    name: str, parent: str, script: str, mounts: dict[Path, str], settings: t.Sequence[str] = ("USER root",)
+) -> str:
+    """The image in the lab's dockerd that a script makes of an image of the lab."""
+    key = cache.recipe_key(parent, script, sorted((path.name, seen) for path, seen in mounts.items()), settings)
+    image = f"labfleet-portal/{name}:{key}"
+    with cache.locked("portal-images"):
+        if docker.run("image", "inspect", image, check=False).returncode == 0:
+            return image
+        started = time.monotonic()
+        container = f"labfleet-build-portal-{name}"
+        volumes = [f"--volume={path}:{seen}:ro" for path, seen in mounts.items()]
+        options = (f"--name={container}", f"--label={docker.LABEL}", "--network=none", *volumes)
+        changes = [f"--change={line}" for line in (*settings, "LABEL labfleet.lab=")]
+        docker.run("rm", "-f", container, check=False)
+        try:
+            docker.run("run", *options, docker.image(parent), "/bin/sh", "-euc", script, timeout=900)
+            docker.run("commit", *changes, container, image, timeout=900)
+        finally:
+            docker.run("rm", "-f", container, check=False)
+    cache.say(f"built image {name} of a portal", started)
+    return image
 
 
 def _python_of(image: str) -> str:
@@ -135,9 +147,10 @@ def _unpack_compose(folder: Path) -> None:
         for package in sorted(Path(archives).glob("*.deb")):
             subprocess.run(["dpkg", "-x", str(package), str(folder / "root")], check=True)
     program = folder / "docker-compose"
-    root = '$(dirname "$0")/root/usr'
     program.write_text(
-        f'#!/bin/sh\nPYTHONPATH="{root}/lib/python3/dist-packages" exec /usr/bin/python3 "{root}/bin/docker-compose" "$@"\n'
+        "#!/bin/sh\n"
+        'root=$(dirname "$0")/root/usr\n'
+        'PYTHONPATH="$root/lib/python3/dist-packages" exec /usr/bin/python3 "$root/bin/docker-compose" "$@"\n'
     )
     program.chmod(0o755)
 

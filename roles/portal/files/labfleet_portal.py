@@ -26,7 +26,7 @@ class Portal:
     """A catalogue in a file.
 
     :param path: the file.
-    :param option: the name of the spawner's option that holds the choice: image of DockerSpawner, profile of KubeSpawner.
+    :param option: the spawner's option that holds the choice: image of DockerSpawner, profile of KubeSpawner.
     """
 
     def __init__(self, path: str, option: str) -> None:
