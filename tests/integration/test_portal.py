@@ -15,6 +15,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from gates import toolbox
 from integration.ansible_run import Ansible
 from integration.test_report_in_browser import browser
 from lab import LabUnavailable, cache, docker, portal
@@ -22,6 +23,7 @@ from lab import LabUnavailable, cache, docker, portal
 __all__ = ("browser",)
 
 NAME = "labfleet-test-portal"
+KUBERNETES = ("kubernetes-validate==1.37.0", "jupyterhub==6.1.1", "jupyterhub-kubespawner==7.1.0")
 USER, PASSWORD = "ada", "a long enough password"  # noqa: S105 - of a portal of this test
 # Each of the lab's old condas is judged by its version alone.
 POLICY: dict[str, t.Any] = {
@@ -36,18 +38,24 @@ GOOD, BAD = "lab-4.3.16", "lab-4.3.13"
 class Site:
     """A portal of this machine."""
 
-    def __init__(self, top: Path, made: portal.Images) -> None:
+    def __init__(self, top: Path, made: portal.Images, compose: list[str]) -> None:
         self.ansible, self.top, self.images = Ansible(top), top, made
         self.directory = top / "portal"
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.address = "127.0.0.1:%d" % free.getsockname()[1]
         self.url = f"http://{self.address}"
-        self.compose = portal.compose()
+        self.compose = compose
 
     def variables(self, **more: t.Any) -> dict[str, t.Any]:
         listed = [
-            {"name": "lab", "version": conda, "image": image, "description": f"conda {conda}", "labels": {"os": "Debian"}}
+            {
+                "name": "lab",
+                "version": conda,
+                "image": image,
+                "description": f"conda {conda}",
+                "labels": {"os": "Debian"},
+            }
             for conda, image in self.images.servers.items()
         ]
         return {
@@ -76,7 +84,9 @@ class Site:
 
     def files(self) -> dict[str, tuple[int, bytes]]:
         found = [path for path in self.directory.rglob("*") if path.is_file()]
-        return {str(path.relative_to(self.directory)): (path.stat().st_mode & 0o777, path.read_bytes()) for path in found}
+        return {
+            str(path.relative_to(self.directory)): (path.stat().st_mode & 0o777, path.read_bytes()) for path in found
+        }
 
     def remove(self) -> None:
         """Remove all of it, the volumes of users too."""
@@ -112,7 +122,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Site]:
         try:
             made = portal.make_images("4.3.16", "4.3.13")
             stack.enter_context(cache.locked("portal"))
-            found = Site(tmp_path_factory.mktemp("portal"), made)
+            found = Site(tmp_path_factory.mktemp("portal"), made, portal.compose())
         except LabUnavailable as reason:
             pytest.skip(str(reason))
         found.remove()
@@ -265,3 +275,55 @@ def test_the_way_back_leaves_the_volumes(site: Site) -> None:
     assert site.role(tasks_from="undo")[:2] == (0, 0)
     assert docker.run("volume", "ls", "-q", "--filter", f"name=^{NAME}-").stdout == volumes
     assert docker.run("network", "inspect", NAME, check=False).returncode != 0
+
+
+# --- Kubernetes
+
+
+def test_on_kubernetes_pods_have_the_image_and_the_limits_and_blocked_ones_are_refused(site: Site) -> None:
+    python = toolbox.venv("portal-kubernetes", Path(sys.executable).resolve(), *KUBERNETES) / "python"
+    more = {
+        "portal_target": "kubernetes",
+        "portal_directory": str(site.top / "kubernetes"),
+        "portal_secrets": {},
+        "conda_policy_base": {**POLICY, "servers": {**POLICY["servers"], "gpus": 2}},
+    }
+    code, changed, output = site.role("--check", **more)
+    assert code == 0 and changed == 3 and not (site.top / "kubernetes").exists(), output
+    assert site.role(**more)[:2] == (0, 3)
+    assert site.role(**more)[:2] == (0, 0)
+    folder = site.top / "kubernetes" / "kubernetes"
+    choices = [{"profile": GOOD}, {"profile": BAD}, {}, {"image": GOOD}, {"profile": "else"}]
+    driver = Path(__file__).with_name("portal_pods.py")
+    command = [str(python), str(driver), str(folder), *map(json.dumps, choices)]
+    told = json.loads(toolbox.run(command, cwd=site.top).splitlines()[-1])
+    assert told["kinds"] == ["Namespace", "LimitRange", "ResourceQuota", "ConfigMap"]
+    assert told["form"].count("<tr data-key") == 2 and "blocked" in told["form"]
+    pod, *refused = told["answers"]
+    (container,) = pod["spec"]["containers"]
+    assert container["image"] == site.images.servers["4.3.16"]
+    assert container["resources"]["limits"] == {"cpu": 1.5, "memory": 1024**3, "nvidia.com/gpu": "2"}
+    assert {"name": "shared-memory", "emptyDir": {"medium": "Memory", "sizeLimit": "256Mi"}} in pod["spec"]["volumes"]
+    assert [code for code, _text in refused] == [403] * 4 and "lab 4.3.13 is blocked" in refused[0][1]
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"portal_images": []}, "portal_images is empty"),
+        ({"portal_admins": []}, "Nobody may log in"),
+        ({"portal_admins": [], "portal_allow_all": True}, "portal_admins is empty"),
+        ({"portal_bind": "0.0.0.0:8000"}, "there is no TLS"),
+        ({"portal_tls_key": "/etc/key"}, "belong together"),
+        ({"portal_hub_image": ""}, "portal_hub_image is empty"),
+        ({"portal_hub_image": "not/here:1"}, "not/here:1 cannot be used"),
+        ({"portal_name": "A portal"}, "portal_name (A portal)"),
+        ({"portal_startable": ["blocked"]}, "never blocked ones"),
+        ({"portal_target": "kubernetes"}, "portal_secrets must be empty"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_and_nothing_is_written(tmp_path: Path, variables: t.Any, said: str) -> None:
+    site = Site(tmp_path, portal.Images("hub:1", {"1": "server:1"}), compose=["docker", "compose"])
+    code, _changed, output = site.role("--check", **variables)
+    assert code == 2 and said in " ".join(output.split()), output
+    assert not site.directory.exists()
