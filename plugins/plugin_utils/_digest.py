@@ -13,7 +13,7 @@ import typing as t
 
 from ansible_collections.labfleet.conda.plugins.plugin_utils._carried import carried_lines, of_this_run
 from ansible_collections.labfleet.conda.plugins.plugin_utils._gates import SEVERITIES
-from ansible_collections.labfleet.conda.plugins.plugin_utils._host_names import merge_host_names
+from ansible_collections.labfleet.conda.plugins.plugin_utils._host_names import brief_host_names, merge_host_names
 from ansible_collections.labfleet.conda.plugins.plugin_utils._image_status import (
     CURRENT,
     SUPPORTED,
@@ -99,7 +99,7 @@ def _rows(document: _Map) -> list[tuple[list[str], int]]:
             continue
         for subject, evidence, hosts in places:
             what = evidence if len(evidence) <= _MAX_EVIDENCE else evidence[: _MAX_EVIDENCE - 1] + "…"
-            rows.append(([severity, rule, merge_host_names(hosts), plain_text(subject), plain_text(what)], 1))
+            rows.append(([severity, rule, brief_host_names(hosts), plain_text(subject), plain_text(what)], 1))
     return sorted(rows, key=lambda item: (-SEVERITIES.index(item[0][0]), item[0][1:]))
 
 
@@ -110,7 +110,7 @@ def _summed(severity: str, rule: str, places: list[tuple[str, str, list[str]]], 
     hosts = sorted({name for _subject, _evidence, names in places for name in names})
     times = sum(len(names) for _subject, _evidence, names in places)
     where = subjects[0] if len(subjects) == 1 else "%d paths, %s first" % (len(subjects), subjects[0])
-    return [severity, rule, merge_host_names(hosts), plain_text(where), "%s (%d times)" % (title, times)]
+    return [severity, rule, brief_host_names(hosts), plain_text(where), "%s (%d times)" % (title, times)]
 
 
 def _lag(document: _Map) -> list[str]:

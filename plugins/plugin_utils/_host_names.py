@@ -39,6 +39,20 @@ def merge_host_names(names: t.Iterable[str]) -> str:
     return ",".join(text for _key, text in sorted(whole))
 
 
+def brief_host_names(names: t.Iterable[str], most: int = 160) -> str:
+    """The same, but where that is longer than so many characters the number of hosts, and as many as there is room for.
+
+    The hosts of a large fleet that have something in common may have names without any order.
+    """
+    known = sorted(set(names))
+    text = merge_host_names(known)
+    if len(text) <= most:
+        return text
+    parts = text[:most].split(",")
+    start = ",".join(parts[:-1]) or known[0]
+    return "%s,…%s (%d hosts)" % (start, "]" if start.count("[") > start.count("]") else "", len(known))
+
+
 def _ranges(numbers: t.Sequence[int], width: int) -> t.Iterator[str]:
     start = previous = numbers[0]
     for number in [*numbers[1:], None]:
@@ -50,4 +64,4 @@ def _ranges(numbers: t.Sequence[int], width: int) -> t.Iterator[str]:
             start = previous = number
 
 
-__all__ = ("merge_host_names",)
+__all__ = ("brief_host_names", "merge_host_names")

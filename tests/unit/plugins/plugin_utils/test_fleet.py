@@ -19,7 +19,7 @@ from ansible_collections.labfleet.conda.plugins.plugin_utils._fleet import (
     table_rows,
     unreadable_lines,
 )
-from ansible_collections.labfleet.conda.plugins.plugin_utils._host_names import merge_host_names
+from ansible_collections.labfleet.conda.plugins.plugin_utils._host_names import brief_host_names, merge_host_names
 from ansible_collections.labfleet.conda.plugins.plugin_utils._output import permissions, write_if_changed
 from ansible_collections.labfleet.conda.plugins.plugin_utils._table import render_table
 
@@ -247,3 +247,14 @@ def test_why_a_host_gave_nothing_is_told_without_repetition():
 
 def test_the_document_is_json():
     json.dumps(fleet_document({"a": GPU, "b": None}))
+
+
+def test_very_many_names_without_order_are_counted():
+    odd = ["node%04d" % number for number in range(1, 1000, 2)]
+    text = brief_host_names(odd)
+    assert text.startswith("node[0001,0003,") and text.endswith(",…] (500 hosts)") and len(text) < 180
+    assert brief_host_names(odd[:9]) == merge_host_names(odd[:9])
+    assert brief_host_names(["node%04d" % number for number in range(1, 1001)]) == "node[0001-1000]"
+    words = ["host-%s" % chr(97 + number) * 9 for number in range(20)]
+    assert brief_host_names(words).endswith("… (20 hosts)")
+    assert brief_host_names(["x" * 300, "y" * 300]).endswith("x,… (2 hosts)")
