@@ -40,9 +40,7 @@ def image_retirement(inspected, containers, *, name, tag, keep):
 def image_contents(audit, *, image, prefix, bom_path, generated):
     """See image_contents.yml."""
     try:
-        return _image_contents.image_contents(
-            audit, image=image, prefix=prefix, bom_path=bom_path, generated=generated
-        )
+        return _image_contents.image_contents(audit, image=image, prefix=prefix, bom_path=bom_path, generated=generated)
     except (AttributeError, KeyError, TypeError) as error:
         raise AnsibleFilterError("image_contents: this is no result of conda_audit (%r)." % error) from None
     except ValueError as error:

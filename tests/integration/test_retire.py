@@ -47,7 +47,11 @@ def planted(lab_hosts):
 
 
 def test_a_host_leaves_the_fleet(ansible, lab_inventory, planted, tmp_path):
-    given = {"retire_dest": str(tmp_path / "kept"), "ledger_path": f"{FOLDER}/ledger.jsonl", "monitoring_textfiles": METRICS}
+    given = {
+        "retire_dest": str(tmp_path / "kept"),
+        "ledger_path": f"{FOLDER}/ledger.jsonl",
+        "monitoring_textfiles": METRICS,
+    }
 
     def run(*options: str):
         arguments = ("-e", json.dumps(given), *options)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Two users of one governed server who make the same environment at the same moment, again and again, with one conda."""
+"""Two users of one governed server who make the same environment at the same moment, again and again."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ POLICY = {
 }
 MAIN = f"{hosts.CHANNEL_URL}/pkgs/main"
 PACKAGES = ["python=3.6", "click=7", "six=1.11", "jinja2"]
-CONTENT = "\n".join(["channels:", f"  - {MAIN}", "  - nodefaults", "dependencies:", *(f"  - {one}" for one in PACKAGES)])
+CONTENT = "\n".join(
+    ["channels:", f"  - {MAIN}", "  - nodefaults", "dependencies:", *(f"  - {one}" for one in PACKAGES)]
+)
 
 # Runs on the host as root: tells of each round what went wrong, and at the end where packages lie.
 ROUNDS = r"""
@@ -136,9 +138,7 @@ def governed(ansible, lab_inventory, server):
 
 @pytest.mark.parametrize("rounds", [3, pytest.param(50, marks=pytest.mark.long)])
 def test_two_users_make_the_same_environment_at_once(governed, rounds):
-    done = hosts.run_on(
-        HOST, "python3", "-c", ROUNDS, PREFIX, str(rounds), ",".join(USERS), ",".join(PACKAGES)
-    )
+    done = hosts.run_on(HOST, "python3", "-c", ROUNDS, PREFIX, str(rounds), ",".join(USERS), ",".join(PACKAGES))
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
     print(found)
