@@ -184,17 +184,11 @@ def test_an_image_is_built_once_and_its_name_moves_when_it_has_passed_its_test(r
     assert (code, changed, engine.asked("build"), engine.id(LINE)) == (0, 0, 0, one), said
     assert role.run("--check", base_image_version="2", base_image_conda="4.3.16")[:2] == (0, 1)
 
-    # The way back, and forth; what was gone back from is marked.
+    # The way back; what was gone back from is marked.
     plant(engine, LINE, "2")
     engine("tag", f"{LINE}-1", f"{LINE}-previous")
-    code, changed, said = role.run("--check", tasks_from="promote", base_image_version="previous")
-    assert (code, changed) == (0, 1) and engine.id(LINE) != one, said
     code, _changed, said = role.run(tasks_from="promote", base_image_version="previous")
     assert code == 0 and engine.id(LINE) == one and engine.id(f"{LINE}-withdrawn") == engine.id(f"{LINE}-2"), said
-    assert role.run(tasks_from="promote", base_image_version="2")[0] == 0 and engine.id(LINE) != one
-    assert engine.tags() == ["", "-1", "-2", "-previous"] and engine.id(f"{LINE}-previous") == one
-    code, _changed, said = role.run(tasks_from="promote", base_image_version="9")
-    assert code == 2 and "There is no" in said, said
 
 
 @pytest.mark.long
@@ -218,11 +212,17 @@ def test_a_newer_conda_is_a_new_version_and_the_way_back_holds(podman_role):
     assert engine.id(LINE) == two and "-candidate" in engine.tags() and "-3" not in engine.tags()
 
     # The way back holds until somebody asks for the version again.
-    assert role.run(tasks_from="promote", base_image_version="previous")[0] == 0 and engine.id(LINE) == one
+    back = {"tasks_from": "promote", "base_image_version": "previous"}
+    assert role.run("--check", **back)[:2] == (0, 1) and engine.id(LINE) == two
+    assert role.run(**back)[0] == 0 and engine.id(LINE) == one
     code, changed, said = role.run(**second)
     assert (code, changed, engine.id(LINE)) == (0, 0, one) and "was withdrawn" in said, said
     assert role.run(tasks_from="promote", base_image_version="2")[0] == 0 and engine.id(LINE) == two
-    assert role.run(tasks_from="promote", base_image_version="2")[:2] == (0, 0)
+    assert role.run(tasks_from="promote", base_image_version="2")[:2] == (0, 0) and "-withdrawn" not in engine.tags()
+    code, _changed, said = role.run(tasks_from="promote", base_image_version="9")
+    assert code == 2 and "There is no" in said and engine.id(LINE) == two, said
+    before = engine.tags()
+    assert role.run(tasks_from="retire")[:2] == (0, 0) and engine.tags() == before
 
 
 def test_old_versions_go_but_for_those_that_are_used(role):
@@ -233,7 +233,6 @@ def test_old_versions_go_but_for_those_that_are_used(role):
     assert role.run("--check", tasks_from="retire", base_image_keep=2)[:2] == (0, 1) and engine.tags() == before
     code, changed, said = role.run(tasks_from="retire", base_image_keep=2)
     assert code == 0 and engine.tags() == ["", "-2-archived", "-4", "-5"], said
-    assert role.run(tasks_from="retire", base_image_keep=2)[:2] == (0, 0)
     engine("rm", "labfleet-test-images")
     code, changed, said = role.run(tasks_from="retire", base_image_keep=2)
     assert (code, changed, engine.tags()) == (0, 1, ["", "-4", "-5"]), said
