@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import textwrap
 import typing as t
 from pathlib import Path
@@ -61,19 +62,28 @@ def _body(lines: list[str], indentation: int) -> t.Iterator[str]:
 
 
 def commands(block: Block) -> list[Command]:
-    """The commands of a block of the language "console": a line with "$ ", and those that a backslash leads to."""
+    """The commands of a block of the language "console": a line with "$ ", and those that belong to it for a shell."""
     found: list[Command] = []
     continued = False
     for line in block.text.splitlines():
         if continued:
             found[-1] = found[-1]._replace(text=f"{found[-1].text}\n{line}")
-            continued = line.endswith("\\")
+            continued = _goes_on(found[-1].text)
         elif line.startswith("$ "):
             found.append(Command(line[2:], []))
-            continued = line.endswith("\\")
+            continued = _goes_on(found[-1].text)
         elif line.strip():
             found[-1].output.append(line)
     return found
+
+
+def _goes_on(text: str) -> bool:
+    """Whether a shell waits for another line: after a backslash, or within quotes."""
+    try:
+        shlex.split(text, comments=True)
+    except ValueError:
+        return True
+    return False
 
 
 __all__ = ("RST", "Block", "Command", "blocks", "commands", "pages")
