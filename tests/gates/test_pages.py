@@ -23,7 +23,8 @@ PAGES = pages.pages()
 MARKDOWN = [toolbox.CHECKOUT / name for name in toolbox.files() if name.endswith(".md")]
 TEXTS = [*PAGES, *(path for path in MARKDOWN if path.parts[-2:] != ("changelogs", "README.md"))]
 KINDS = {
-    "modules": "*.py", "filter": "*.yml", "lookup": "*.py", "connection": "*.py", "callback": "*.py", "inventory": "*.py",
+    "modules": "*.py", "filter": "*.yml", "lookup": "*.py", "connection": "*.py", "callback": "*.py",
+    "inventory": "*.py",
 }  # fmt: skip
 # What has the form of a name in the collection and is the label of an image.
 LABELS = {"bom", "inputs", "line"}
