@@ -23,7 +23,7 @@ from lab import LabUnavailable, cache, docker, portal
 __all__ = ("browser",)
 
 NAME = "labfleet-test-portal"
-KUBERNETES = ("kubernetes-validate==1.37.0", "jupyterhub==6.1.1", "jupyterhub-kubespawner==7.1.0")
+KUBERNETES = ("kubernetes-validate==1.37.0", "jupyterhub==5.5.0", "jupyterhub-kubespawner==7.1.0")
 USER, PASSWORD = "ada", "a long enough password"  # noqa: S105 - of a portal of this test
 POLICY: dict[str, t.Any] = {
     "versions": {"minimum": {"conda": "4.3.16"}, "newest": {"conda": "4.3.16"}},
