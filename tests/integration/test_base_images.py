@@ -148,7 +148,8 @@ def plant(engine: Engine, parent: str, versions: str) -> None:
         options = [f"--change=LABEL {key}={value}" for key, value in labels.items()]
         options += ["--format=docker"] if engine.name == "podman" else []
         name = f"labfleet-test-images-{version}"
-        engine("create", "--name", name, "--label", "labfleet-test-images", parent, "/bin/true")
+        script = ["/bin/sh", "-c", f"echo {version} > /planted"]  # else it has no layer of its own
+        engine("run", "--network=none", "--name", name, "--label", "labfleet-test-images", parent, *script)
         engine("commit", *options, name, f"{LINE}-{version}")
         engine("rm", name)
     engine("tag", f"{LINE}-{versions[-1]}", LINE)
