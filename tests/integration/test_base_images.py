@@ -148,7 +148,8 @@ def plant(engine: Engine, parent: str, versions: str) -> None:
         options = [f"--change=LABEL {key}={value}" for key, value in labels.items()]
         options += ["--format=docker"] if engine.name == "podman" else []
         name = f"labfleet-test-images-{version}"
-        engine("create", "--name", name, "--label", "labfleet-test-images", parent, "/bin/true")
+        script = ["/bin/sh", "-c", f"echo {version} > /planted"]  # else it has no layer of its own
+        engine("run", "--network=none", "--name", name, "--label", "labfleet-test-images", parent, *script)
         engine("commit", *options, name, f"{LINE}-{version}")
         engine("rm", name)
     engine("tag", f"{LINE}-{versions[-1]}", LINE)
@@ -182,7 +183,6 @@ def test_an_image_is_built_once_and_its_name_moves_when_it_has_passed_its_test(r
     engine.asked("build")
     code, changed, said = role.run(**first)
     assert (code, changed, engine.asked("build"), engine.id(LINE)) == (0, 0, 0, one), said
-    assert role.run("--check", base_image_version="2", base_image_conda="4.3.16")[:2] == (0, 1)
 
     # The way back; what was gone back from is marked.
     plant(engine, LINE, "2")
@@ -223,14 +223,18 @@ def test_a_newer_conda_is_a_new_version_and_the_way_back_holds(podman_role):
     assert code == 2 and "There is no" in said and engine.id(LINE) == two, said
     before = engine.tags()
     assert role.run(tasks_from="retire")[:2] == (0, 0) and engine.tags() == before
+    plant(engine, LINE, "56")
+    before = engine.tags()
+    retire = {"tasks_from": "retire", "base_image_keep": 1}
+    assert role.run("--check", **retire)[:2] == (0, 1) and engine.tags() == before
+    assert role.run(**retire)[0] == 0 and "-5" not in engine.tags()
+    assert role.run(**retire)[:2] == (0, 0)
 
 
 def test_old_versions_go_but_for_those_that_are_used(role):
     engine = role.engine
     plant(engine, role.given["base_image_from"], "12345")
     engine("create", "--name", "labfleet-test-images", "--label", "labfleet-test-images", f"{LINE}-2", "/bin/true")
-    before = engine.tags()
-    assert role.run("--check", tasks_from="retire", base_image_keep=2)[:2] == (0, 1) and engine.tags() == before
     code, changed, said = role.run(tasks_from="retire", base_image_keep=2)
     assert code == 0 and engine.tags() == ["", "-2-archived", "-4", "-5"], said
     engine("rm", "labfleet-test-images")
@@ -242,8 +246,8 @@ def test_old_versions_go_but_for_those_that_are_used(role):
     ("variables", "said"),
     [
         ({"base_image_name": "Base Image"}, "base_image_name (Base Image)"),
-        ({"base_image_installer_sha256": "12"}, "64 hexadecimal digits"),
-        ({"base_image_engine": "/nosuch/podman"}, "No container engine answers"),
+        pytest.param({"base_image_installer_sha256": "12"}, "64 hexadecimal digits", marks=pytest.mark.long),
+        pytest.param({"base_image_engine": "/nosuch"}, "No container engine answers", marks=pytest.mark.long),
         ({"base_image_from": "labfleet-test-images/nosuch"}, "is not on localhost"),
     ],
 )
