@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 name: fleet
 type: stdout
 short_description: Tells of a run on many hosts what a person wants to know, or a program
-version_added: 1.0.0
+version_added: 0.1.0
 author:
   - The labfleet.conda contributors (@labfleet)
 description:

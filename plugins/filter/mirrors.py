@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tells where a host looks for packages by a policy."""
+"""Tells where a host looks for packages by a policy, and what is wrong there."""
 
 from __future__ import annotations
 
@@ -24,8 +24,17 @@ def mirrors(layers):
         raise AnsibleFilterError(text) from None
 
 
+def mirror_problems(results):
+    """See mirror_problems.yml."""
+    try:
+        return _mirrors.mirror_problems(results)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        text = "mirror_problems: results of ansible.builtin.uri and ansible.builtin.stat over indexes were expected."
+        raise AnsibleFilterError(text) from None
+
+
 class FilterModule:
     """The filters of this file."""
 
     def filters(self):
-        return {"mirrors": mirrors}
+        return {"mirrors": mirrors, "mirror_problems": mirror_problems}

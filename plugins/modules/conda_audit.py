@@ -172,7 +172,6 @@ options:
         P(labfleet.conda.fleet#callback) read it as it is.
     type: bool
     default: false
-    version_added: 1.0.0
   variables:
     description:
       - What the names of variables start with, such as V(audit), from which the options are taken that the task leaves
@@ -180,7 +179,6 @@ options:
         from there.
       - A task with many templates costs the control node much time for each host; variables that are not set cost none.
     type: str
-    version_added: 1.0.0
   time_limit:
     description:
       - After so many seconds the audit ends, and what was found and judged until then is returned with
@@ -456,7 +454,6 @@ packed:
   returned: success, with O(packed)
   type: str
   sample: eJyrVkrLzEvJzEsvVrKKjq0FAC5KBew=
-  version_added: 1.0.0
 looked_into:
   description: What O(containers) and O(images) asked for.
   returned: success

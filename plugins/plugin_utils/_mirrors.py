@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 import urllib.parse
 
@@ -26,6 +27,8 @@ SETTINGS = (
 )
 # Every channel has this subdirectory; that of another platform may be missing.
 _INDEX = "/noarch/repodata.json"
+# What an index begins with; the page of a login does not.
+_BEGINS = re.compile(r'\s*\{\s*"(?:info|packages|packages\.conda|removed|repodata_version|signatures)"')
 _Map = t.Mapping[str, t.Any]
 
 
@@ -59,6 +62,32 @@ def mirror_indexes(policy: _Map) -> list[dict[str, str]]:
     return [entry for entry in map(_entry, found) if entry]
 
 
+def mirror_problems(results: t.Iterable[_Map]) -> list[str]:
+    """What is wrong with channels, a sentence each and without secrets.
+
+    :param results: those of C(ansible.builtin.uri) and C(ansible.builtin.stat) over entries of mirror_indexes.
+    """
+    found = []
+    for result in results:
+        channel, wrong = result["item"]["channel"], _wrong(result)
+        if wrong:
+            found.append("The channel %s of the policy has no index of packages: %s." % (channel, wrong))
+    return found
+
+
+def _wrong(result: _Map) -> str | None:
+    if "stat" in result:
+        return None if result["stat"]["exists"] else "there is no %s" % result["item"]["path"]
+    status = int(result.get("status") or -1)
+    if status < 0:
+        return "nobody answers"
+    if status not in (200, 206):
+        return "the status is %d" % status
+    if not _BEGINS.match(str(result.get("content") or "")):
+        return "the answer is no JSON of conda, but perhaps the page of a login"
+    return None
+
+
 def _entry(url: str) -> dict[str, str] | None:
     scheme, separator, rest = url.partition("://")
     if url.startswith("/"):
@@ -70,4 +99,4 @@ def _entry(url: str) -> dict[str, str] | None:
     return None
 
 
-__all__ = ("SETTINGS", "mirror_indexes", "mirror_settings")
+__all__ = ("SETTINGS", "mirror_indexes", "mirror_problems", "mirror_settings")

@@ -66,7 +66,7 @@ def _body(lines: list[str], indentation: int) -> t.Iterator[str]:
 
 
 def commands(block: Block) -> list[Command]:
-    """The commands of a block of the language "console": a line with "$ ", and those that belong to it."""
+    """The commands of a block of the language "console": a line with "$ ", and those that belong to it for a shell."""
     found: list[Command] = []
     continued = False
     for line in block.text.splitlines():
@@ -75,19 +75,19 @@ def commands(block: Block) -> list[Command]:
             continued = _goes_on(found[-1].text)
         elif line.startswith("$ "):
             found.append(Command(line[2:], []))
-            continued = _goes_on(line)
+            continued = _goes_on(found[-1].text)
         elif line.strip():
             found[-1].output.append(line)
     return found
 
 
-def _goes_on(command: str) -> bool:
-    """Whether a shell would ask for one more line."""
+def _goes_on(text: str) -> bool:
+    """Whether a shell waits for another line: after a backslash, or within quotes."""
     try:
-        shlex.split(command, comments=True)
-    except ValueError:  # a quotation is not closed
+        shlex.split(text, comments=True)
+    except ValueError:
         return True
-    return command.endswith("\\")
+    return False
 
 
 __all__ = ("RST", "Block", "Command", "blocks", "commands", "pages")

@@ -22,7 +22,12 @@ from ansible_collections.labfleet.conda.plugins.plugin_utils._questions import Q
 PAGES = pages.pages()
 MARKDOWN = [toolbox.CHECKOUT / name for name in toolbox.files() if name.endswith(".md")]
 TEXTS = [*PAGES, *(path for path in MARKDOWN if path.parts[-2:] != ("changelogs", "README.md"))]
-KINDS = {"modules": "*.py", "filter": "*.yml", "connection": "*.py", "callback": "*.py", "inventory": "*.py"}
+KINDS = {
+    "modules": "*.py", "filter": "*.yml", "lookup": "*.py", "connection": "*.py", "callback": "*.py",
+    "inventory": "*.py",
+}  # fmt: skip
+# What has the form of a name in the collection and is the label of an image.
+LABELS = {"bom", "inputs", "line"}
 FOLDERS = "playbooks|roles|plugins|inventories|docs|tests|meta|changelogs|extensions"
 # Playbooks that look at no host.
 WITHOUT_HOSTS = {"report", "advisories", "digest", "awx", "ci_check"}
@@ -34,8 +39,6 @@ def content(kind: str) -> set[str]:
     """The names of the playbooks, the roles, or the plugins of a kind."""
     if kind == "roles":
         return {path.name for path in role_reference.roles()}
-    if kind == "rulebooks":
-        return {path.stem for path in (toolbox.CHECKOUT / "extensions" / "eda" / "rulebooks").glob("*.yml")}
     if kind == "playbooks":
         return {path.stem for path in (toolbox.CHECKOUT / "playbooks").glob("*.yml")}
     folder = toolbox.CHECKOUT / "plugins" / kind
@@ -65,7 +68,7 @@ def commands(page: Path) -> list[list[str]]:
 
 
 def given(words: list[str]) -> t.Iterator[str]:
-    """The variables that a command gives with -e."""
+    """The variables that a command gives with -e, but those that stand in a file."""
     for option, value in zip(words, words[1:], strict=False):
         if option == "-e" and not value.startswith("@"):
             yield from json.loads(value) if value.startswith("{") else [value.partition("=")[0]]
@@ -144,11 +147,9 @@ def test_addresses_have_the_form_of_addresses(path):
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(toolbox.CHECKOUT)))
 def test_what_is_named_is_there(path):
     text = path.read_text("utf-8")
-    known = {name for kind in ("playbooks", "roles", "rulebooks", *KINDS) for name in content(kind)} | {
-        "docsite",
-        "conda",
-    }
-    assert set(NAME.findall(text)) <= known
+    known = {name for kind in ("playbooks", "roles", *KINDS) for name in content(kind)} | {"docsite", "conda"}
+    known |= {path.stem for path in (toolbox.CHECKOUT / "extensions" / "eda" / "rulebooks").glob("*.yml")}
+    assert set(NAME.findall(text)) <= known | LABELS
     for name in re.findall(rf"``?((?:{FOLDERS})/[\w./-]*\w/?)``?", text):
         assert (toolbox.CHECKOUT / name).exists() or any(toolbox.CHECKOUT.glob(f"*/{name}")), name
 
@@ -197,7 +198,10 @@ def test_tasks_have_options_and_roles_have_variables_that_there_are(block, optio
         called = task.get("ansible.builtin.import_role") or task.get("ansible.builtin.include_role")
         if called and called["name"].startswith("labfleet.conda."):
             spec = entries[called["name"].rpartition(".")[2]][called.get("tasks_from", "main")]
-            assert set(task.get("vars", {})) <= set(spec.get("options", {})), block.text
+            own = {name for name in task.get("vars", {}) if name.startswith(called["name"].rpartition(".")[2] + "_")}
+            assert own <= set(spec.get("options", {})), block.text
+            others = {option for specs in entries.values() for other in specs.values() for option in other["options"]}
+            assert set(task.get("vars", {})) - own <= others, block.text
 
 
 @pytest.mark.parametrize("block", yaml_blocks())
@@ -236,7 +240,7 @@ def test_the_guide_names_all_variables(playbook):
     assert {name for name in own if not name.startswith("conda_policy_")} <= told
 
 
-@pytest.mark.parametrize("kind", ["modules", "playbooks", "roles", "filter", "connection", "callback", "inventory"])
+@pytest.mark.parametrize("kind", ["playbooks", "roles", *KINDS])
 def test_the_tables_of_the_readme_are_complete(kind):
     text = (toolbox.CHECKOUT / "README.md").read_text("utf-8")
     heading = {"filter": "filters"}.get(kind, kind)

@@ -7,12 +7,13 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 import typing as t
 from pathlib import Path
 
 import pytest
-from benchmark.crowd import Crowd, crowd, small_root
+from benchmark.crowd import Crowd, closed_port, crowd, small_root
 from integration.ansible_run import Ansible
 
 GIVE_UP = 15
@@ -51,6 +52,21 @@ def test_an_audit_with_dead_hosts_ends_in_time_and_names_them(many, tmp_path):
     assert all(any(item["rule"] == "tool.conda.vulnerable" for item in host["findings"]) for host in seen)
     # no task but the audit itself runs on a host that has nothing more to tell
     assert run.recap(many.hosts[-1])["ok"] == 1
+
+
+def test_a_gate_is_told_where_the_first_host_is_dead(tmp_path):
+    with closed_port() as port:
+        gone = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": port}
+        there = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+        root = small_root(tmp_path / "root")
+        hosts = {"dead": gone, "one": {**there, "conda_root": str(root)}, "two": {**there, "conda_root": str(root)}}
+        inventory = tmp_path / "hosts.json"
+        inventory.write_text(json.dumps({"all": {"hosts": hosts, "vars": {"audit_become": False}}}))
+        run = Ansible(tmp_path).playbook("audit", inventory, "-e", "audit_fail_on=high", document=False)
+    assert run.code == 2, run.output
+    assert [run.recap(name)["failed"] for name in hosts] == [1, 1, 0]
+    assert "The gate is not passed: 2 findings on one,two are as severe as the gate forbids" in run.output
+    assert "[WARNING]" not in run.output and "DEPRECATION" not in run.output, run.output
 
 
 def test_a_packed_result_tells_the_same(many, tmp_path):

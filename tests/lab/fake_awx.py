@@ -165,8 +165,9 @@ class FakeAWX:
         for field in ("organization", "inventory", "project", "source_project", "unified_job_template"):
             if field in fields and not any(fields[field] in items for items in self.objects.values()):
                 raise Refused(400, {field: ["Invalid pk - object does not exist."]})
-        # AWX has no null in a text
-        found.update({key: "" if value is None else value for key, value in fields.items() if key != "type"})
+        for key, value in fields.items():
+            if key != "type":  # AWX has no null in a text, but for this one
+                found[key] = "" if value is None and key != "host_filter" else value
 
 
 def _fits(item: _Object, query: dict[str, str]) -> bool:

