@@ -39,6 +39,8 @@ def content(kind: str) -> set[str]:
     """The names of the playbooks, the roles, or the plugins of a kind."""
     if kind == "roles":
         return {path.name for path in role_reference.roles()}
+    if kind == "rulebooks":
+        return {path.stem for path in (toolbox.CHECKOUT / "extensions" / "eda" / "rulebooks").glob("*.yml")}
     if kind == "playbooks":
         return {path.stem for path in (toolbox.CHECKOUT / "playbooks").glob("*.yml")}
     folder = toolbox.CHECKOUT / "plugins" / kind
@@ -91,7 +93,7 @@ def yaml_blocks() -> list[t.Any]:
     """All blocks of YAML on all pages."""
     return [
         pytest.param(block, id=f"{page.stem}-{block.line}")
-        for page in PAGES
+        for page in TEXTS
         for block in pages.blocks(page)
         if block.language == "yaml"
     ]
@@ -147,9 +149,8 @@ def test_addresses_have_the_form_of_addresses(path):
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(toolbox.CHECKOUT)))
 def test_what_is_named_is_there(path):
     text = path.read_text("utf-8")
-    known = {name for kind in ("playbooks", "roles", *KINDS) for name in content(kind)} | {"docsite", "conda"}
-    known |= {path.stem for path in (toolbox.CHECKOUT / "extensions" / "eda" / "rulebooks").glob("*.yml")}
-    assert set(NAME.findall(text)) <= known | LABELS
+    known = {name for kind in ("playbooks", "roles", "rulebooks", *KINDS) for name in content(kind)}
+    assert set(NAME.findall(text)) <= known | LABELS | {"docsite", "conda"}
     for name in re.findall(rf"``?((?:{FOLDERS})/[\w./-]*\w/?)``?", text):
         assert (toolbox.CHECKOUT / name).exists() or any(toolbox.CHECKOUT.glob(f"*/{name}")), name
 
@@ -161,7 +162,7 @@ def test_make_has_the_targets_that_are_named(path):
     assert set(re.findall(r"(?:`|\$ )make ([a-z-]+)", path.read_text("utf-8"))) <= targets
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [toolbox.CHECKOUT / "README.md", *PAGES], ids=lambda page: page.stem)
 def test_commands_name_playbooks_variables_and_questions_that_there_are(page, options):
     for words in commands(page):
         names = [word.removeprefix("labfleet.conda.") for word in words if word.startswith("labfleet.conda.")]
