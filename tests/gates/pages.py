@@ -39,19 +39,15 @@ def pages() -> list[Path]:
 
 
 def blocks(page: Path) -> list[Block]:
-    """The blocks of code of a page, in reStructuredText or Markdown, in order."""
-    text = page.read_text("utf-8")
-    if page.suffix == ".md":
-        found = re.finditer(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-        return [Block(block[1], block[2], text.count("\n", 0, block.start()) + 1) for block in found]
-    lines = text.splitlines()
-    listed = []
+    """The blocks of code of a page, in order."""
+    lines = page.read_text("utf-8").splitlines()
+    found = []
     for number, line in enumerate(lines):
         directive = DIRECTIVE.match(line)
         if directive:
             body = _body(lines[number + 1 :], line.index(".. code-block"))
-            listed.append(Block(directive[2], textwrap.dedent("\n".join(body)).strip("\n") + "\n", number + 1))
-    return listed
+            found.append(Block(directive[2], textwrap.dedent("\n".join(body)).strip("\n") + "\n", number + 1))
+    return found
 
 
 def _body(lines: list[str], indentation: int) -> t.Iterator[str]:

@@ -39,6 +39,8 @@ def content(kind: str) -> set[str]:
     """The names of the playbooks, the roles, or the plugins of a kind."""
     if kind == "roles":
         return {path.name for path in role_reference.roles()}
+    if kind == "rulebooks":
+        return {path.stem for path in (toolbox.CHECKOUT / "extensions" / "eda" / "rulebooks").glob("*.yml")}
     if kind == "playbooks":
         return {path.stem for path in (toolbox.CHECKOUT / "playbooks").glob("*.yml")}
     folder = toolbox.CHECKOUT / "plugins" / kind
@@ -147,9 +149,8 @@ def test_addresses_have_the_form_of_addresses(path):
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(toolbox.CHECKOUT)))
 def test_what_is_named_is_there(path):
     text = path.read_text("utf-8")
-    known = {name for kind in ("playbooks", "roles", *KINDS) for name in content(kind)} | {"docsite", "conda"}
-    known |= {path.stem for path in (toolbox.CHECKOUT / "extensions" / "eda" / "rulebooks").glob("*.yml")}
-    assert set(NAME.findall(text)) <= known | LABELS
+    known = {name for kind in ("playbooks", "roles", "rulebooks", *KINDS) for name in content(kind)}
+    assert set(NAME.findall(text)) <= known | LABELS | {"docsite", "conda"}
     for name in re.findall(rf"``?((?:{FOLDERS})/[\w./-]*\w/?)``?", text):
         assert (toolbox.CHECKOUT / name).exists() or any(toolbox.CHECKOUT.glob(f"*/{name}")), name
 
