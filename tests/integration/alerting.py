@@ -139,6 +139,17 @@ class Running:
         self.start(textfiles.name, f"http://{address}/metrics", self.programs["prometheus-node-exporter"], *options)
         return address
 
+    def manager(self, content: _Map) -> str:
+        address = f"127.0.0.1:{free_port()}"
+        config = self.folder / "alertmanager.yml"
+        config.write_text(json.dumps(content))
+        options = [f"--config.file={config}", f"--storage.path={self.folder / 'alerts'}", "--cluster.listen-address="]
+        listen = f"--web.listen-address={address}"
+        self.start(
+            "alertmanager", f"http://{address}/-/ready", self.programs["prometheus-alertmanager"], *options, listen
+        )
+        return address
+
 
 class Services(Running):
     """All of them, until the end of the test.
@@ -157,17 +168,6 @@ class Services(Running):
         self.alertmanager = self.manager(manager)
         self.address = self.prometheus(addresses, tolerated)
         self.until('up{job="node"}', lambda found: len(found) == len(targets))
-
-    def manager(self, content: _Map) -> str:
-        address = f"127.0.0.1:{free_port()}"
-        config = self.folder / "alertmanager.yml"
-        config.write_text(json.dumps(content))
-        options = [f"--config.file={config}", f"--storage.path={self.folder / 'alerts'}", "--cluster.listen-address="]
-        listen = f"--web.listen-address={address}"
-        self.start(
-            "alertmanager", f"http://{address}/-/ready", self.programs["prometheus-alertmanager"], *options, listen
-        )
-        return address
 
     def prometheus(self, targets: dict[str, str], tolerated: int) -> str:
         address = f"127.0.0.1:{free_port()}"

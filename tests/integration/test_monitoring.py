@@ -14,13 +14,14 @@ import json
 import re
 import shutil
 import sys
+import time
 import typing as t
 import urllib.request
 from pathlib import Path
 
 import pytest
 import yaml
-from integration.alerting import FILES, INTERVAL, Running, Services, heard, programs, to_webhook, webhook
+from integration.alerting import FILES, INTERVAL, ROUTES, Running, Services, heard, programs, to_webhook, webhook
 from lab import hosts
 from lab.entrypoint import small_prefix
 
@@ -147,6 +148,38 @@ def test_grafana_gets_the_dashboard_and_a_provider_that_names_its_place(fleet, t
 
 
 # --- the way of an alert
+
+
+def test_a_host_that_is_down_or_dead_says_nothing_else_of_its_conda(tmp_path):
+    """As the routes are shipped."""
+    sent = {
+        ("InstanceDown", "gpu01"): "active",
+        ("CondaBehindFleet", "gpu01"): "suppressed",
+        ("CondaAuditStale", "gpu01"): "suppressed",
+        ("CondaMetricsDead", "gpu02"): "active",
+        ("CondaCriticalFindings", "gpu02"): "suppressed",
+        ("CondaChangeFailed", "gpu02"): "active",
+        ("CondaBehindFleet", "gpu03"): "active",
+    }
+    content = yaml.safe_load(ROUTES.read_text().replace("/etc/alertmanager/secrets", str(tmp_path)))
+    for receiver in content["receivers"]:  # nobody is to be told
+        receiver.update(dict.fromkeys([key for key in receiver if key != "name"], []))
+    for name in ("smtp", "chat", "repair"):
+        tmp_path.joinpath(name).write_text("secret")
+    alerts = [{"labels": {"alertname": alert, "instance": instance}} for alert, instance in sent]
+    with contextlib.ExitStack() as stack:
+        running = Running(stack, tmp_path)
+        url = f"http://{running.manager(content)}/api/v2/alerts"
+        headers = {"Content-Type": "application/json"}
+        urllib.request.urlopen(urllib.request.Request(url, json.dumps(alerts).encode(), headers), timeout=10).close()
+        found: dict[tuple[str, str], str] = {}
+        limit = time.monotonic() + 60
+        while found != sent and time.monotonic() < limit:
+            with urllib.request.urlopen(url, timeout=10) as answer:
+                told = json.load(answer)
+            names = [(item["labels"]["alertname"], item["labels"]["instance"]) for item in told]
+            found = dict(zip(names, (item["status"]["state"] for item in told), strict=True))
+    assert found == sent
 
 
 def test_the_laggard_is_told_of_and_nobody_else_until_it_is_updated(fleet):

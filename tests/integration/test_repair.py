@@ -102,6 +102,28 @@ def fleet(tmp_path_factory):
         pytest.skip(str(reason))
 
 
+@pytest.fixture
+def two_hosts(tmp_path) -> Path:
+    path = tmp_path / "hosts.json"
+    path.write_text(json.dumps({"gpu": {"hosts": {"gpu01": {}, "gpu02": {}}}}))
+    return path
+
+
+@pytest.mark.parametrize(("given", "hosts"), [
+    (["-e", "repair_instance=gpu02:9100"], {"gpu02"}), (["-e", "repair_instance=*"], set()),
+    (["-e", "repair_instance=gpu"], set()), ([], set()),
+])  # fmt: skip
+def test_the_playbook_takes_one_host_or_none(ansible, two_hosts, given, hosts):
+    done = ansible.playbook("repair", two_hosts, *given, "--list-hosts", document=False)
+    plays = re.findall(
+        r"play #\d+ .*?: (.*?)\t.*?\n    pattern: .*?\n    hosts \(\d+\):((?:\n      \S+)*)", done.output
+    )
+    assert {host for name, listed in plays if name != "See which host it is" for host in listed.split()} == hosts
+    if not given:
+        done = ansible.playbook("repair", two_hosts, document=False)
+        assert done.code == 2 and "no host is named" in done.output and "Find what is installed" not in done.output
+
+
 class Rulebook:
     """ansible-rulebook with the rulebook as it is shipped."""
 

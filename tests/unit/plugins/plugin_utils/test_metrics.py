@@ -92,10 +92,18 @@ def test_a_name_can_be_anything_and_breaks_no_line():
 def test_a_host_with_three_installations_has_fewer_than_forty_series():
     records = [{"sequence": 1, "time": "2026-11-22T09:00:00Z", "outcome": "committed"}]
     caches = [{"path": f"/opt/{name}/pkgs", "size": {"bytes": 5, "inodes": 3}} for name in "abc"]
-    three = [installation(prefix=f"/opt/{name}") for name in "abc"]
-    said = text(audit(*three), ledger={"records": records}, info={"package_caches": caches}, floors={"conda": "26.7"})
+    both = {"conda": "26.7.1", "mamba": "2.3.3"}
+    three = [installation(prefix=f"/opt/{name}", versions=both) for name in "abc"]
+    floors = {"conda": "26.7", "mamba": "2.0"}
+    said = text(audit(*three), ledger={"records": records}, info={"package_caches": caches}, floors=floors)
     assert {name for name, _labels in series(said)} == set(HELP)
     assert len(series(said)) < 40
+
+
+def test_the_name_of_the_host_is_on_each_series_where_one_exporter_reads_the_files_of_several():
+    found = series(text(audit(installation()), instance="gpu01"))
+    assert all('instance="gpu01"' in labels for _name, labels in found)
+    assert not any("instance=" in labels for _name, labels in series(text(audit(installation()))))
 
 
 def test_a_host_with_very_many_installations_has_those_of_root_first():
