@@ -46,7 +46,8 @@ class Site:
         return self._ansible.playbook("awx", "localhost,", "-e", given, *arguments, document=False)
 
     def undo(self) -> Run:
-        done = self._ansible.role("awx", "localhost,", tasks_from="undo", connection="local")
+        python = {"ansible_python_interpreter": "{{ ansible_playbook_python }}"}
+        done = self._ansible.role("awx", "localhost,", tasks_from="undo", connection="local", vars=python)
         return Run(done.code, done.output, None)
 
     def variables(self, template: str) -> dict[str, t.Any]:
@@ -81,7 +82,7 @@ def test_jobs_are_described_once(site):
 
 
 @pytest.mark.long
-def test_a_change_is_told_and_done_and_all_is_taken_away(site):
+def test_a_change_is_told_in_check_mode_and_then_done(site):
     assert site.run().code == 0
     site.fake.changes.clear()
     checked = site.run("--check", awx_forks=50)
@@ -91,11 +92,26 @@ def test_a_change_is_told_and_done_and_all_is_taken_away(site):
     assert changed.recap("localhost")["changed"] == 1 and len(site.fake.changes) == len(templates())
     assert site.fake.named("job_templates")["conda: audit"]["forks"] == 50
 
+
+def test_what_was_described_is_taken_away_and_the_rest_stays(site):
+    fake = site.fake
+    organization = fake.add("organizations", {"name": "conda fleet"})["id"]
+    fake.add("inventories", {"name": "fleet", "organization": organization})
+    for name in templates():
+        fake.add(
+            "job_templates", {"name": f"conda: {name}", "organization": organization, "playbook": "playbooks/audit.yml"}
+        )
+    for name, schedule in (("nightly", "every night"), ("update", "every week")):
+        workflow = fake.add("workflow_job_templates", {"name": f"conda: {name}", "organization": organization})["id"]
+        fake.add("schedules", {"name": f"conda: {schedule}", "unified_job_template": workflow})
+    fake.add("workflow_job_templates", {"name": "of others", "organization": organization})
     gone = site.undo()
     assert gone.code == 0, gone.output
-    left = {kind: sorted(site.fake.named(kind)) for kind in ("job_templates", "workflow_job_templates", "schedules")}
-    assert left == {"job_templates": [], "workflow_job_templates": [], "schedules": []}
-    assert sorted(site.fake.named("inventories")) == ["by hand", "fleet"]
+    kinds = ("job_templates", "workflow_job_templates", "schedules", "inventories")
+    left = {kind: sorted(fake.named(kind)) for kind in kinds}
+    assert left == {
+        "job_templates": [], "workflow_job_templates": ["of others"], "schedules": [], "inventories": ["fleet"],
+    }  # fmt: skip
 
 
 def _check_objects(site: Site) -> None:

@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 
 import pytest
 from integration.ansible_run import Ansible, Run
-from lab import LabUnavailable, channel, collections, hosts, packages, podman
+from lab import LabUnavailable, cache, channel, collections, hosts, packages, podman
 
 PREFIX = "/opt/miniconda3"
 OWN = "/srv/own"
@@ -55,9 +55,13 @@ class Pipeline:
 
 
 @pytest.fixture(scope="module")
-def pipeline(lab_hosts, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Pipeline]:
+def pipeline(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Pipeline]:
     """A new container of the lab's image with conda 4.3.13, without a network, and with a channel of its own too."""
     scratch = tmp_path_factory.mktemp("ci")
+    try:
+        podman.require()
+    except LabUnavailable as reason:
+        pytest.skip(str(reason))
     own = scratch / "own"
     files = {"lib/python3.6/site-packages/broken/__init__.py": packages.File(BROKEN)}
     packages.write_package(own, packages.Package("broken", "1.0", depends=("python 3.6*",)), files)
@@ -70,7 +74,8 @@ def pipeline(lab_hosts, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[
                 patch.setenv(key, value)
         try:
             bins = collections.with_collections()
-            image = hosts.image_of(hosts.host_named("conda4313"), channel.channels())
+            with cache.locked("up"):  # which builds images too
+                image = hosts.image_of(hosts.host_named("conda4313"), channel.channels())
             podman.run("run", "--detach", "--network", "none", "--name", name, *mounts, image, "sleep", "900")
         except LabUnavailable as reason:
             pytest.skip(str(reason))
