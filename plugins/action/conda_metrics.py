@@ -19,6 +19,7 @@ ARGUMENT_SPEC = {
     "info": {"type": "dict"},
     "ledger": {"type": "dict"},
     "floors": {"type": "dict", "default": {}},
+    "instance": {"type": "str"},
     "dest": {"type": "path", "default": "/var/lib/prometheus/node-exporter/labfleet_conda.prom"},
     "mode": {"type": "raw", "default": "0644"},
 }
@@ -34,7 +35,7 @@ class ActionModule(FileAction):
         now = time.time()
         text = render(
             options["audit"], written=now, audited=now, floors=options["floors"] or {}, ledger=options["ledger"],
-            info=options["info"],
+            info=options["info"], instance=options["instance"],
         )  # fmt: skip
         written = {"dest": options["dest"], "mode": options["mode"]}
         result = self.put(os.path.basename(options["dest"]), text.encode("utf-8"), written, task_vars)

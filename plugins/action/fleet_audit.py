@@ -27,7 +27,7 @@ from ansible_collections.labfleet.conda.plugins.plugin_utils._shown import show
 
 ARGUMENT_SPEC = {
     "variable": {"type": "str"},
-    "src": {"type": "path"},
+    "src": {"type": "list", "elements": "path"},
     "hosts": {"type": "list", "elements": "str"},
     "dest": {"type": "path"},
     "formats": {"type": "list", "elements": "str", "choices": list(FORMATS), "default": ["json", "html", "markdown"]},
@@ -47,7 +47,7 @@ class ActionModule(ControlNodeAction):
         result = super().run(tmp, task_vars)
         _unused, options = self.validate_argument_spec(
             argument_spec=ARGUMENT_SPEC,
-            mutually_exclusive=[["variable", "src"], ["src", "hosts"], ["src", "previous"]],
+            mutually_exclusive=[["variable", "src"]],
             required_one_of=[["variable", "src"]],
         )
         try:
@@ -72,13 +72,22 @@ class ActionModule(ControlNodeAction):
 
     def _report(self, options, task_vars):
         gates = {"fail_on": options["fail_on"], "new_only": options["new_only"]}
-        if options["src"]:
-            return Report.from_file(options["src"], **gates)
-        hosts = options["hosts"] if options["hosts"] is not None else task_vars["ansible_play_hosts_all"]
-        previous = options["previous"]
+        paths, hosts, previous = options["src"], options["hosts"], options["previous"]
+        if paths and len(paths) == 1 and hosts is None and previous is None:
+            return Report.from_file(paths[0], **gates)
         if previous is None and options["dest"]:
             previous = os.path.join(options["dest"], FORMATS["json"].file)
-            previous = previous if os.path.exists(previous) else None
+            previous = previous if os.path.exists(previous) and previous not in (paths or ()) else None
+        if paths is not None:
+            return Report.from_files(
+                paths,
+                hosts=hosts or (),
+                previous=previous,
+                must_compare=options["previous"] is not None,
+                inventory=frozenset(task_vars["groups"]["all"]),
+                **gates,
+            )
+        hosts = hosts if hosts is not None else task_vars["ansible_play_hosts_all"]
         found = registered(task_vars, hosts, options["variable"])
         return Report.from_results(
             found,
@@ -109,6 +118,8 @@ def _check(options):
     :raises ValueError: with a sentence that names the option.
     """
     permissions(options["mode"])
+    if options["src"] is not None and not options["src"]:
+        raise ValueError("src: no report is named: name at least one that the playbook audit has written.")
     if options["rows"] < 0:
         raise ValueError("rows: %d is no number of rows: write 0 or more." % options["rows"])
     if not options["validate_only"]:

@@ -52,8 +52,9 @@ options:
     required: true
   name:
     description:
-      - The name of the environment. It is looked for in the directories of environments of the installation, and made
-        in the first of them that can be written to.
+      - The name of the environment. It is looked for in C(envs) of the base prefix where that may be written to, then
+        in the directories of environments (C(envs_dirs)) that the settings name for who runs the task, or for the owner
+        of the base prefix where that is root, and made in the first of them that can be written to.
       - Without it and without O(environment), the file tells the name.
     type: str
   environment:

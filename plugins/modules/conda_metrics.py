@@ -49,6 +49,13 @@ options:
       - The lowest version of each tool that the policy allows, such as its C(versions.minimum).
     type: dict
     default: {}
+  instance:
+    description:
+      - The value of a label C(instance) on each series, for files of several hosts that one node exporter reads.
+        Without it, node exporter would take the series of one host for those of another. Prometheus keeps the label
+        where the job has C(honor_labels).
+    type: str
+    version_added: 1.0.0
   dest:
     description:
       - The file. Node exporter reads those that end in C(.prom). Its directory must exist.
@@ -61,7 +68,7 @@ options:
     default: "0644"
 notes:
   - The module fails, and the file stays as it is, when the audit has failed or the file cannot be written. Then the
-    metrics grow old, which the alert rule C(CondaMetricsStale) tells of.
+    metrics grow old, which the alert rule C(CondaAuditStale) tells of.
 seealso:
   - module: labfleet.conda.conda_audit
 """

@@ -54,10 +54,15 @@ options:
   src:
     description:
       - A report that was saved as JSON, to write it in other formats or to apply other gates.
-    type: path
+      - With several of them, or together with O(hosts) or O(previous), the reports are joined into one and compared
+        with O(previous) anew, such as those of the slices that AWX cuts a job into. Where several tell of a host, the
+        newest one counts. Hosts that they have carried over from runs before them are left out.
+    type: list
+    elements: path
   hosts:
     description:
-      - The hosts to report on. All hosts of the play by default. Not with O(src).
+      - The hosts to report on. All hosts of the play by default.
+      - With O(src), the hosts that must be in the report. One that no report tells of is in it as failed.
     type: list
     elements: str
   dest:

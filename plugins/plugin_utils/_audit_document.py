@@ -15,8 +15,13 @@ import re
 import typing as t
 from collections.abc import Mapping
 
-from ansible_collections.labfleet.conda.plugins.plugin_utils._carried import Carried, carried_summary, carry_over
-from ansible_collections.labfleet.conda.plugins.plugin_utils._contents import with_contents
+from ansible_collections.labfleet.conda.plugins.plugin_utils._carried import (
+    Carried,
+    carried_summary,
+    carry_over,
+    of_this_run,
+)
+from ansible_collections.labfleet.conda.plugins.plugin_utils._contents import host_of, with_contents
 from ansible_collections.labfleet.conda.plugins.plugin_utils._fleet_view import fleet_view
 from ansible_collections.labfleet.conda.plugins.plugin_utils._gates import SEVERITIES
 from ansible_collections.labfleet.conda.plugins.plugin_utils._host_result import SEEN, host_entry, hosts_summary
@@ -64,8 +69,61 @@ def audit_document(
     :returns: the document, see the documentation of its schema. The hosts that were not seen hold the findings of the
         run before, as open ones.
     """
-    catalogue = rules if isinstance(rules, t.Mapping) else {rule.id: rule for rule in rules or ()}
     hosts = {name: _entry(result) for name, result in sorted(with_contents(results).items())}
+    return _document(
+        hosts, generated=generated, advisories=advisories, rules=rules, policy=policy, previous=previous,
+        inventory=inventory,
+    )  # fmt: skip
+
+
+def joined_document(
+    documents: t.Sequence[_Map],
+    *,
+    rules: t.Any,
+    hosts: t.Iterable[str] = (),
+    previous: _Map | None = None,
+    inventory: t.Container[str] = (),
+) -> dict[str, t.Any]:
+    """One document of several runs, such as those of the slices of a job; of a host, the newest one tells.
+
+    :param documents: those of the runs. What they have carried over from runs before them is left out.
+    :param rules: as for audit_document(), and so are C(previous) and C(inventory).
+    :param hosts: the names of hosts that must be in it, as failed ones where no document tells of them.
+    """
+    newest_first = sorted(documents, key=lambda document: document["generated"], reverse=True)
+    found: dict[str, t.Any] = {}
+    seen: set[str] = set()
+    for document in newest_first:
+        now = {name: host for name, host in of_this_run(document["hosts"]).items() if host_of(name, host) not in seen}
+        found.update(now)
+        seen.update(host_of(name, host) for name, host in now.items())
+    for name in hosts:
+        if name not in found:
+            found[name] = _entry({"msg": "no report tells of the host: its slice ended before it wrote one"})
+    oldest = min((document["advisories"] for document in documents), key=lambda about: about.get("date") or "")
+    texts = {key: text for document in documents for key, text in document["advisory_texts"].items()}
+    return _document(
+        dict(sorted(found.items())),
+        generated=newest_first[0]["generated"],
+        advisories={**oldest, "advisories": texts},
+        rules=rules,
+        policy=None,
+        previous=previous,
+        inventory=inventory,
+    )
+
+
+def _document(
+    hosts: dict[str, t.Any],
+    *,
+    generated: str,
+    advisories: _Map,
+    rules: t.Any,
+    policy: _Map | None,
+    previous: _Map | None,
+    inventory: t.Container[str],
+) -> dict[str, t.Any]:
+    catalogue = rules if isinstance(rules, t.Mapping) else {rule.id: rule for rule in rules or ()}
     carried = carry_over(previous, hosts, inventory)
     trend = _compare_all(hosts, previous, Asked(catalogue, _rules_off(policy)), carried)
     found = [finding for host in hosts.values() for finding in host["findings"]]
@@ -314,5 +372,6 @@ __all__ = (
     "audit_document",
     "check_document",
     "completed",
+    "joined_document",
     "read_document",
 )

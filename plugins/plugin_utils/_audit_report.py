@@ -19,8 +19,10 @@ from ansible_collections.labfleet.conda.plugins.plugin_utils import _advisories 
 from ansible_collections.labfleet.conda.plugins.plugin_utils._audit_document import (
     DocumentError,
     audit_document,
+    joined_document,
 )
 from ansible_collections.labfleet.conda.plugins.plugin_utils._carried import carried_lines
+from ansible_collections.labfleet.conda.plugins.plugin_utils._contents import host_of
 from ansible_collections.labfleet.conda.plugins.plugin_utils._digest import digest_lines
 from ansible_collections.labfleet.conda.plugins.plugin_utils._gates import SEVERITIES, gate, gate_sentence
 from ansible_collections.labfleet.conda.plugins.plugin_utils._gpu_table import gpu_rows
@@ -68,6 +70,32 @@ class Report:
         return cls({**document, "hosts": dict(document["hosts"])}, **gates)
 
     @classmethod
+    def from_files(
+        cls,
+        paths: t.Sequence[str],
+        *,
+        hosts: t.Iterable[str],
+        previous: str | None,
+        must_compare: bool,
+        inventory: t.Container[str],
+        **gates: t.Any,
+    ) -> Report:
+        """Several reports that were saved as JSON, as one.
+
+        :param hosts: the hosts that must be in it.
+        :param previous: as for from_results(), and so are must_compare and inventory.
+        :raises DocumentError: a report cannot be used.
+        """
+        documents = [read_report(path) for path in paths]
+        before, known, warnings = _before_this_run(previous, must_compare)
+        if before and not inventory:  # nobody says which hosts are gone
+            inventory = frozenset(host_of(name, host) for name, host in before["hosts"].items())
+        document = joined_document(documents, rules=RULES, hosts=hosts, previous=before, inventory=inventory)
+        report = cls(document, **gates)
+        report._known, report.warnings = known, warnings
+        return report
+
+    @classmethod
     def from_results(
         cls,
         results: t.Mapping[str, t.Any],
@@ -89,15 +117,7 @@ class Report:
         """
         data = advisories_.load(advisories)
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        before, warnings = None, []
-        if previous:
-            try:
-                before = read_report(previous)
-            except DocumentError as error:
-                if must_compare:
-                    raise
-                warnings.append("Nothing was compared with the run before: %s" % error)
-        known = (previous, fingerprint(before), before["summary"]) if previous and before else None
+        before, known, warnings = _before_this_run(previous, must_compare)
         document = audit_document(
             results, generated=now, advisories=data, rules=RULES, previous=before, inventory=inventory
         )
@@ -169,6 +189,21 @@ class Report:
             self._known = (path, fingerprint(document), document["summary"])
         self.summary_before = self._known[2]
         return self._known[1]
+
+
+def _before_this_run(
+    path: str | None, must_compare: bool
+) -> tuple[_Map | None, tuple[str, str, _Map] | None, list[str]]:
+    """The report of the run before, what tells it from another one, and the warning that it cannot be used."""
+    if not path:
+        return None, None, []
+    try:
+        before = read_report(path)
+    except DocumentError as error:
+        if must_compare:
+            raise
+        return None, None, ["Nothing was compared with the run before: %s" % error]
+    return before, (path, fingerprint(before), before["summary"]), []
 
 
 def _begun(chunks: t.Iterator[str]) -> t.Iterator[str]:

@@ -46,8 +46,9 @@ HELP = {
 
 
 def render(
-    audit: _Map, *, written: float, audited: float, floors: _Map, ledger: _Map | None = None, info: _Map | None = None
-) -> str:
+    audit: _Map, *, written: float, audited: float, floors: _Map, ledger: _Map | None = None, info: _Map | None = None,
+    instance: str | None = None,
+) -> str:  # fmt: skip
     """The metrics of a host.
 
     :param audit: what C(conda_audit) returned.
@@ -56,8 +57,9 @@ def render(
     :param floors: the lowest version of each tool that the policy allows.
     :param ledger: what C(conda_ledger) returned with C(operation=export).
     :param info: what C(conda_info) returned with C(gather=[sizes]).
+    :param instance: the name of the host, where its metrics are read on another one together with those of others.
     """
-    series = _Series()
+    series = _Series({"instance": instance} if instance else {})
     _installations(series, audit, floors)
     for severity in SEVERITIES:
         series.add("findings", (audit.get("counts") or {}).get(severity, 0), severity=severity)
@@ -123,11 +125,13 @@ def _last_change(series: _Series, ledger: _Map) -> None:
 class _Series:
     """The lines of each metric, kept together as the format asks."""
 
-    def __init__(self) -> None:
+    def __init__(self, common: dict[str, str]) -> None:
+        self._common = common
         self._lines: dict[str, list[str]] = {}
 
     def add(self, name: str, value: float, **labels: t.Any) -> None:
-        given = ",".join('%s="%s"' % (label, escape(str(text))) for label, text in sorted(labels.items()))
+        told = sorted({**labels, **self._common}.items())
+        given = ",".join('%s="%s"' % (label, escape(str(text))) for label, text in told)
         line = "%s%s%s %s\n" % (PREFIX, name, "{%s}" % given if given else "", value)
         lines = self._lines.setdefault(name, [])
         if line not in lines:

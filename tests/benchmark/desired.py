@@ -25,6 +25,8 @@ from lab.base import Base, make_base
 RECORDS = 250
 # What conda-forge had of linux-64 some years ago; today it has several times as many.
 LARGE_CHANNEL = 150_000
+# Of the lab's channel the index is read in no time; of this one it is read as on a host where conda is in use.
+USUAL_CHANNEL = 10_000
 TASKS, MEASURED_COMMANDS = 20, 1
 _MOST_SECONDS = 1800
 ROUNDS = 5
@@ -54,7 +56,7 @@ class Desired(t.NamedTuple):
     :ivar imports: what the import of its code takes, from files that are compiled.
     :ivar play: a play of TASKS tasks with nothing to do; the same of ansible.builtin.ping.
     :ivar commands: a play of MEASURED_COMMANDS tasks of the same with C(conda install) by command, for each channel.
-    :ivar bare, ours: the change of one package by the bare command, and as a transaction.
+    :ivar changes: the change of one package by the bare command, and as a transaction, for each channel.
     """
 
     own: float
@@ -63,8 +65,7 @@ class Desired(t.NamedTuple):
     play: float
     ping: float
     commands: dict[str, float]
-    bare: float
-    ours: float
+    changes: dict[str, tuple[float, float]]
 
 
 def measured() -> Desired:
@@ -77,11 +78,13 @@ def measured() -> Desired:
         forge = environment(base)
         own = loop(base)
         commands = {"the lab's channel": play(top, [bare_task(base, forge)] * MEASURED_COMMANDS)}
-        large = large_channel(top / "large")
+        large = large_channel(top / "large", LARGE_CHANNEL)
         commands[f"a channel of {LARGE_CHANNEL:,}"] = play(top, [bare_task(base, large)] * MEASURED_COMMANDS)
         ours = play(top, [task(base, NAMES[number % len(NAMES)]) for number in range(TASKS)])
         ping = play(top, [{"ansible.builtin.ping": {}}] * TASKS)
-        return Desired(own["median"], own["first"], own["import"], ours, ping, commands, *change(base))
+        usual = large_channel(top / "usual", USUAL_CHANNEL)
+        changes = {"the lab's channel": change(base), f"a channel of {USUAL_CHANNEL:,}": change(base, usual)}
+        return Desired(own["median"], own["first"], own["import"], ours, ping, commands, changes)
     finally:
         shutil.rmtree(top, ignore_errors=True)
 
@@ -96,11 +99,11 @@ def environment(base: Base) -> str:
     return pool.folder.as_uri()
 
 
-def large_channel(folder: Path) -> str:
+def large_channel(folder: Path, records: int) -> str:
     """The index of a channel of a real size; what it names is not there, and nothing needs it."""
     chooser = random.Random(1)
     found = {}
-    for number in range(LARGE_CHANNEL):
+    for number in range(records):
         name, build = f"pkg{number // 20:05}", f"py36h{chooser.randrange(1 << 24):06x}_0"
         version = f"{1 + number % 20 // 5}.{number % 5}.{chooser.randrange(9)}"
         depends = ["python 3.6.*", "six >=1.10", f"pkg{chooser.randrange(max(1, number // 20)):05} >=1"]
@@ -150,13 +153,17 @@ def play(top: Path, tasks: list[dict[str, t.Any]]) -> float:
     return time.perf_counter() - started
 
 
-def change(base: Base) -> tuple[float, float]:
-    """The medians of some rounds of one change, the two ways in turn; the bare command undoes it in between."""
+def change(base: Base, *channels: str) -> tuple[float, float]:
+    """The medians of some rounds of one change, the two ways in turn; the bare command undoes it in between.
+
+    :param channels: what is read beside the channel of the base.
+    """
     bare, ours = [], []
     prefix = str(base.path / "envs" / "big")
+    named = [word for url in channels for word in ("-c", url)]
 
     def install(spec: str) -> None:
-        done = base.conda("install", "-y", "-q", "--json", "-p", prefix, spec)
+        done = base.conda("install", "-y", "-q", "--json", "-p", prefix, *named, spec)
         if done.returncode:
             raise SystemExit(f"conda install {spec} failed: {done.stdout}{done.stderr}")
 
@@ -168,6 +175,7 @@ def change(base: Base) -> tuple[float, float]:
         install("six=1.10")
         started = time.perf_counter()
         options = {"environment": "big", "name": ["six>=1.11"], "keep_snapshots": 1}
+        options.update(channels=list(channels), override_channels=False)
         result = Update(base, "conda_package", **options).result()
         ours.append(time.perf_counter() - started)
         if result.get("outcome") != "committed":

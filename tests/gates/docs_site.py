@@ -17,6 +17,16 @@ from gates import toolbox
 # Labels of other documentation cannot be looked up without a network; our own must exist.
 FOREIGN_LABEL = re.compile(rf"undefined label: '(?!ansible_collections\.{re.escape(toolbox.NAME)}\.)")
 
+# Room for tables, the contents of the page beside it in place of a list of all modules, and names that may break.
+LOOK = """
+intersphinx_mapping = {}
+html_theme_options = {"page_width": "1280px", "sidebar_width": "260px", "body_max_width": "100%"}
+html_sidebars = {"**": ["about.html", "searchfield.html", "localtoc.html", "relations.html"]}
+html_static_path = ["look"]
+html_css_files = ["look.css"]
+"""
+STYLE = "td code .pre, td code { white-space: normal; overflow-wrap: anywhere; }\n"
+
 
 def build(collection: Path, place: Path, env: dict[str, str]) -> list[str]:
     """Build the site of this copy of the collection into `place`/html and return the warnings that matter."""
@@ -27,7 +37,9 @@ def build(collection: Path, place: Path, env: dict[str, str]) -> list[str]:
     look = ["--sphinx-theme", "alabaster", "--project", toolbox.NAME, "--title", toolbox.NAME]
     toolbox.run([docs, "sphinx-init", *look, "--dest-dir", place, *site], cwd=collection, env=env)
     with open(place / "conf.py", "a", encoding="utf-8") as settings:
-        settings.write("\nintersphinx_mapping = {}\n")
+        settings.write(LOOK)
+    (place / "look").mkdir()
+    (place / "look" / "look.css").write_text(STYLE, encoding="utf-8")
     source.chmod(0o755)
     settings_file = ["--config-file", place / "antsibull-docs.cfg"]
     made = ["--cleanup", "everything", "--dest-dir", source]

@@ -227,3 +227,12 @@ def test_check_mode_judges_and_writes_nothing(fleet):
 def test_no_hosts_at_all_is_no_passed_audit(fleet):
     run = fleet.ansible.playbook("audit", "/dev/null", document=False)
     assert run.code == 2 and "No host of the inventory matches all" in run.output, run.output
+
+
+def test_the_readme_shows_what_the_demo_prints(fleet):
+    readme = (toolbox.CHECKOUT / "README.md").read_text()
+    shown = [block.rstrip().splitlines() for block in re.findall(r"```text\n(.*?)```", readme, re.DOTALL)]
+    # The first two lines of the audit count and date what is found, which changes with the advisories and the calendar.
+    for run, lines in zip([fleet.run("detect"), fleet.audit()], [shown[0], shown[1][2:]], strict=True):
+        printed = {line.rstrip() for line in run.output.splitlines()}
+        assert [line for line in lines if line not in printed] == []

@@ -209,6 +209,28 @@ def test_cloned_follows_its_source(host):
             del os.environ[name]
 
 
+def test_cloned_step_by_step(host):
+    host.run("source", packages=["zlib"])
+    host.run("other", packages=["zlib", "xz"])
+    first, other = ({"state": "cloned", "clone_from": name} for name in ("source", "other"))
+
+    def see():
+        return host.path("twin").exists() and host.listing("twin")
+
+    assert ladder(host, "twin", first, other, see)[0] is False
+    assert host.records("twin") == host.records("other") and set(host.records("source")) == {"zlib"}
+
+
+def test_absent_step_by_step(host):
+    host.run("away", packages=["zlib"])
+
+    def see():
+        return host.path("away").exists() and host.listing("away")
+
+    assert ladder(host, "away", {"state": "absent"}, {"packages": ["xz"]}, see)[2] is False
+    assert set(host.records("away")) == {"xz"}
+
+
 def test_absent(host):
     host.run("gone", packages=["zlib"])
     assert host.run("gone", state="absent", check=True)["outcome"] == "planned" and host.path("gone").exists()
@@ -352,7 +374,11 @@ def test_description_and_variables_need_no_tool(host):
 
 def test_what_is_exported_is_what_the_tool_exports(host):
     host.run("out", content=TRAIN.format(wheels=host.wheels))
-    mine = yaml.safe_load(host.run("out", state="exported")["content"])
+    before = host.listing("out")
+    for check in (True, False, True, False):
+        told = host.run("out", state="exported", check=check)
+        assert told["changed"] is False and host.listing("out") == before
+    mine = yaml.safe_load(told["content"])
     theirs = yaml.safe_load(host.base.conda("env", "export", "-n", "out").stdout)
     assert mine.pop("variables") == {"LAB": "a value that is a secret"}  # conda 4.3 does not know them
     *conda, pip = mine.pop("dependencies")

@@ -10,28 +10,20 @@ The hosts are trees of made up installations, since the lab's condas are all of 
 from __future__ import annotations
 
 import contextlib
-import http.server
 import json
-import queue
 import re
 import shutil
-import socket
-import subprocess
 import sys
-import threading
-import time
 import typing as t
 import urllib.request
 from pathlib import Path
 
 import pytest
 import yaml
-from lab import LabUnavailable, hosts, monitoring
+from integration.alerting import FILES, INTERVAL, Running, Services, heard, programs, to_webhook, webhook
+from lab import hosts
 from lab.entrypoint import small_prefix
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-RULES = CHECKOUT / "roles" / "monitoring" / "files" / "labfleet_conda.rules.yml"
-INTERVAL = 1.0  # seconds from scrape to scrape, and from evaluation to evaluation
 VERSIONS = {"gpu01": "26.7.1", "gpu02": "26.7.1", "gpu03": "25.1.0"}
 
 
@@ -103,7 +95,8 @@ def test_a_host_of_the_lab_writes_its_own(ansible, lab_inventory):
     hosts.run_on("conda4313", "mkdir", "-p", place)
     try:
         given = {"monitoring_textfiles": place, "monitoring_sizes": True}
-        done = ansible.role("monitoring", lab_inventory, hosts="conda4313", variables=given)
+        limit = ["--limit", "conda4313", "-e", json.dumps(given)]
+        done = ansible.playbook("metrics", lab_inventory, *limit, document=False)
         assert done.code == 0, done.output
         text = hosts.run_on("conda4313", "cat", f"{place}/labfleet_conda.prom").stdout
         assert 'prefix="/opt/miniconda3"' in text and 'version="4.3.13"' in text
@@ -113,136 +106,58 @@ def test_a_host_of_the_lab_writes_its_own(ansible, lab_inventory):
         hosts.run_on("conda4313", "rm", "-rf", place)
 
 
+def test_hosts_whose_files_one_exporter_reads_are_not_mixed(fleet, tmp_path):
+    place = tmp_path / "textfiles"
+    place.mkdir()
+    code, output = fleet.run("main", monitoring_on_control_node=True, monitoring_textfiles=str(place))
+    assert code == 0, output
+    assert sorted(path.name for path in place.iterdir()) == [f"labfleet_conda_{name}.prom" for name in VERSIONS]
+    with contextlib.ExitStack() as stack:
+        address = Running(stack, tmp_path).exporter(place)
+        with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
+            text = answer.read().decode()
+    assert re.findall(r'labfleet_conda_audit_complete{instance="(gpu0\d)"} 1', text) == list(VERSIONS)
+    assert fleet.run("undo", monitoring_on_control_node=True, monitoring_textfiles=str(place))[0] == 0
+    assert not list(place.iterdir())
+
+
+def test_the_rules_name_the_page_that_is_asked_for(fleet, tmp_path):
+    given = {"monitoring_rules": str(tmp_path / "rules.yml"), "monitoring_promtool": programs()["promtool"]}
+    code, output = fleet.run("rules", "--limit", "gpu01", **given)
+    assert code == 0 and (tmp_path / "rules.yml").read_text() == FILES.joinpath("labfleet_conda.rules.yml").read_text()
+    assert "changed=0" in fleet.run("rules", "--limit", "gpu01", **given)[1]
+    assert fleet.run("rules", "--limit", "gpu01", **given, monitoring_runbooks="https://wiki.example.org/conda")[0] == 0
+    groups = yaml.safe_load((tmp_path / "rules.yml").read_text())["groups"]
+    pages = {rule["annotations"]["runbook_url"] for group in groups for rule in group["rules"] if "alert" in rule}
+    assert all(page.startswith("https://wiki.example.org/conda#conda") for page in pages)
+
+
+def test_grafana_gets_the_dashboard_and_a_provider_that_names_its_place(fleet, tmp_path):
+    given = {"monitoring_grafana": str(tmp_path / "etc"), "monitoring_dashboards": str(tmp_path / "dashboards")}
+    code, output = fleet.run("dashboards", "--limit", "gpu01", **given)
+    assert code == 2 and "Install Grafana first" in " ".join(output.split())
+    (tmp_path / "etc").mkdir()
+    code, output = fleet.run("dashboards", "--limit", "gpu01", "--check", **given)
+    assert code == 0 and not list((tmp_path / "etc").iterdir()), output
+    assert fleet.run("dashboards", "--limit", "gpu01", **given)[0] == 0
+    assert "changed=0" in fleet.run("dashboards", "--limit", "gpu01", **given)[1]
+    (provider,) = yaml.safe_load((tmp_path / "etc" / "labfleet_conda.yml").read_text())["providers"]
+    (shown,) = Path(provider["options"]["path"]).iterdir()
+    assert json.loads(shown.read_text()) == json.loads(FILES.joinpath("labfleet_conda.dashboard.json").read_text())
+
+
 # --- the way of an alert
 
 
-def free_port() -> int:
-    with contextlib.closing(socket.socket()) as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
-
-
-@pytest.fixture
-def webhook():
-    """What Alertmanager delivers, over real HTTP."""
-    told: queue.Queue[dict[str, t.Any]] = queue.Queue()
-
-    class Hook(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            told.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *unused: t.Any) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hook)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/", told
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-class Services:
-    """Node exporters, Prometheus and Alertmanager, until the end of the test."""
-
-    def __init__(self, stack: contextlib.ExitStack, fleet: Fleet, programs: dict[str, str], webhook: str) -> None:
-        self.stack, self.folder, self.programs = stack, fleet.top, programs
-        targets = {name: self.exporter(fleet.textfiles(name)) for name in VERSIONS}
-        manager = self.manager(webhook)
-        self.prometheus(targets, manager)
-
-    def start(self, name: str, url: str, *command: str) -> None:
-        with open(self.folder / f"{name}.log", "wb") as log:
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
-        self.stack.callback(process.wait)
-        self.stack.callback(process.terminate)
-        limit = time.monotonic() + 60
-        while True:
-            assert process.poll() is None, (self.folder / f"{name}.log").read_text()
-            with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=5):
-                return
-            assert time.monotonic() < limit, f"{name} does not answer"
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(0.05)
-
-    def exporter(self, textfiles: Path) -> str:
-        address = f"127.0.0.1:{free_port()}"
-        options = [
-            "--collector.disable-defaults",
-            "--collector.textfile",
-            f"--collector.textfile.directory={textfiles}",
-        ]
-        listen = f"--web.listen-address={address}"
-        self.start(
-            textfiles.name, f"http://{address}/metrics", self.programs["prometheus-node-exporter"], *options, listen
-        )
-        return address
-
-    def manager(self, webhook: str) -> str:
-        address = f"127.0.0.1:{free_port()}"
-        route = {"receiver": "hook", "group_by": ["alertname", "instance"], "group_wait": "0s", "group_interval": "1s"}
-        receiver = {"name": "hook", "webhook_configs": [{"url": webhook, "send_resolved": True}]}
-        config = self.folder / "alertmanager.yml"
-        config.write_text(json.dumps({"route": route, "receivers": [receiver]}))
-        options = [f"--config.file={config}", f"--storage.path={self.folder / 'alerts'}", "--cluster.listen-address="]
-        listen = f"--web.listen-address={address}"
-        self.start(
-            "alertmanager", f"http://{address}/-/ready", self.programs["prometheus-alertmanager"], *options, listen
-        )
-        return address
-
-    def prometheus(self, targets: dict[str, str], manager: str) -> None:
-        address = f"127.0.0.1:{free_port()}"
-        static = [{"targets": [target], "labels": {"instance": name}} for name, target in targets.items()]
-        every = {"scrape_interval": f"{INTERVAL:g}s", "evaluation_interval": f"{INTERVAL:g}s"}
-        rules = yaml.safe_load(RULES.read_text())
-        for group in rules["groups"]:
-            for rule in group["rules"]:
-                if "alert" in rule:
-                    rule["for"] = "0s"  # the rest of a rule is as it is shipped
-        (self.folder / "rules.yml").write_text(json.dumps(rules))
-        config = {
-            "global": every,
-            "rule_files": [str(self.folder / "rules.yml")],
-            "alerting": {"alertmanagers": [{"static_configs": [{"targets": [manager]}]}]},
-            "scrape_configs": [{"job_name": "node", "static_configs": static}],
-        }
-        (self.folder / "prometheus.yml").write_text(json.dumps(config))
-        options = [
-            f"--config.file={self.folder / 'prometheus.yml'}",
-            f"--storage.tsdb.path={self.folder / 'data'}",
-            f"--web.listen-address={address}",
-        ]
-        self.start("prometheus", f"http://{address}/-/ready", self.programs["prometheus"], *options)
-
-
-def heard(told: queue.Queue, alert: str, instance: str, status: str) -> None:
-    """Wait for a notification; fails when another host is told of with this alert."""
-    limit = time.monotonic() + 60
-    while time.monotonic() < limit:
-        with contextlib.suppress(queue.Empty):
-            for item in told.get(timeout=1)["alerts"]:
-                if item["labels"]["alertname"] == alert:
-                    assert item["labels"]["instance"] == instance, item
-                    if item["status"] == status:
-                        return
-    pytest.fail(f"{alert} of {instance} was not told as {status}")
-
-
-def test_the_laggard_is_told_of_and_nobody_else_until_it_is_updated(fleet, webhook):
-    try:
-        programs = {name: monitoring.program(name) for name in monitoring.PACKAGES}
-    except LabUnavailable as reason:
-        pytest.skip(str(reason))
-    url, told = webhook
+def test_the_laggard_is_told_of_and_nobody_else_until_it_is_updated(fleet):
     with contextlib.ExitStack() as stack:
-        Services(stack, fleet, programs, url)
+        url, told = stack.enter_context(webhook())
+        Services(stack, fleet.top, {name: fleet.textfiles(name) for name in VERSIONS}, to_webhook(url))
         assert fleet.run()[0] == 0
-        heard(told, "CondaBehindFleet", "gpu03", "firing")
-        fleet.install("gpu03", "26.7.1")  # as an update does
+        came = heard(told, "CondaBehindFleet", "gpu03", "firing")
+        written = max(fleet.textfiles(name).joinpath("labfleet_conda.prom").stat().st_mtime for name in VERSIONS)
+        assert came - written < 2 * (INTERVAL + INTERVAL)  # two scrapes and two evaluations
+        fleet.install("gpu03", "26.7.1")  # as an update does; see test_repair for a real one
         assert fleet.run()[0] == 0
         heard(told, "CondaBehindFleet", "gpu03", "resolved")
         # A file that cannot be read is no silence: it is told too.

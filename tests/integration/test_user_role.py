@@ -116,3 +116,16 @@ def test_an_environment_that_nobody_uses_is_reported_then_marked_then_archived(r
 def test_what_cannot_be_meant_is_refused(role, variables):
     code, changed, _said = role.run(**variables)
     assert code == 2 and changed == 0
+
+
+def test_an_environment_by_name_is_where_the_user_keeps_environments(ansible, lab_inventory):
+    """The conda is root's; carol's settings name a directory of her own for environments, alice has no such setting."""
+    folders = {"alice": "/home/alice/.conda/envs", "carol": "/data/projects/carol/envs"}
+    there = {"alice": "analysis", "carol": "tools"}
+    for user, folder in folders.items():
+        for name in (there[user], "none-of-that-name"):
+            options = json.dumps({"prefix": "/opt/conda", "name": name, "state": "absent"})
+            adhoc = [str(ansible.bins / "ansible"), "shared", "-i", str(lab_inventory), "-e", f"ansible_user={user}"]
+            said = ansible.run([*adhoc, "--check", "-m", "labfleet.conda.conda_env", "-a", options]).stdout
+            assert f'"prefix": "{folder}/{name}"' in said, said
+            assert ('"outcome": "planned"' in said) is (name == there[user]), said

@@ -38,7 +38,7 @@ def up() -> hosts.Host:
             str(data): f"{data}:ro",
         }
         options = ["--detach", "--replace", "--name", HOST.container, "--hostname", HOST.name, "--label", podman.LABEL]
-        options += ["--network", podman.NETWORK, "--ip", HOST.address, "--privileged", "--pid", "host"]
+        options += [*podman.at(HOST.address), "--privileged", "--pid=host"]
         options += [f"--volume={path}:{seen}" for path, seen in volumes.items()]
         podman.run("run", *options, image, "/usr/sbin/sshd", "-D", "-e")
         hosts.wait_for_ssh(HOST)

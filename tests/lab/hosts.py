@@ -190,7 +190,7 @@ def start(host: Host, image: str, channels: Path, folder: Path) -> None:
     if host.mounted:
         volumes[host.mounted] = host.mounted
     options = ["--detach", "--replace", "--name", host.container, "--hostname", host.name, "--label", podman.LABEL]
-    options += ["--network", podman.NETWORK, "--ip", host.address]
+    options += podman.at(host.address)
     options += [f"--volume={path}:{seen}:ro" for path, seen in volumes.items()]
     podman.run("run", *options, image, "/usr/sbin/sshd", "-D", "-e")
 

@@ -172,7 +172,7 @@ RULES = (
         "chan.http.cached",
         "cache",
         _http_cached,
-        "Type as the owner of the cache: conda clean --packages --tarballs, once the channel is https.",
+        "Once the channel is https, clean {subject} with the module labfleet.conda.conda_cache (state=cleaned).",
     ),
 )
 

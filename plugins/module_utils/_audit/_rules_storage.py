@@ -201,6 +201,11 @@ def _compare(audit: Audit, prefix: Directory, cache: Cache, name: str, packages:
         return Copies(0, 0)
 
 
+# Not conda clean, which removes what environments reach by symbolic links (conda issue 16614).
+_CLEAN = (
+    "Clean {subject} with the module labfleet.conda.conda_cache (state=cleaned), which keeps all that an environment"
+    " needs."
+)
 RULES = (
     Rule(
         id="cache.size",
@@ -210,7 +215,7 @@ RULES = (
         title="What a package cache takes",
         explanation="Files that environments share by hard links cost nothing more; all others would be free without"
         " the cache. A size above the policy's limit is worse than a note.",
-        remedy="sudo -u {user} conda clean --all ; it leaves what environments share by hard links in place.",
+        remedy=_CLEAN,
         check=_size,
         source="conda issues 3177, 7597",
         needs=("storage",),
@@ -222,7 +227,7 @@ RULES = (
         scope="cache",
         title="A package cache holds much that no environment uses",
         explanation="conda never removes old packages and archives from a cache by itself.",
-        remedy="sudo -u {user} conda clean --all , at a time when that user runs no conda.",
+        remedy=_CLEAN,
         check=_growth,
         source="conda issues 3177, 7597",
         needs=("storage",),
@@ -235,7 +240,7 @@ RULES = (
         title="The same packages lie in the caches of several users",
         explanation="Each cache is filled by itself, so a large package is downloaded and kept once for each user.",
         remedy="Fill one cache that only its owner can write to, and set `pkgs_dirs: [/opt/conda/pkgs, ~/.conda/pkgs]`"
-        " in /etc/conda/condarc; then let the users run `conda clean --packages`.",
+        " in /etc/conda/condarc; then clean theirs with the module labfleet.conda.conda_cache (state=cleaned).",
         check=_duplicates,
         source="conda documentation, admin-multi-user-install",
         needs=("storage",),

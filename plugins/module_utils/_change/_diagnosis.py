@@ -67,7 +67,7 @@ _TEXTS = {
     ),
     kinds.NO_SPACE: (
         "The disk or the quota is full.",
-        "Make room in the package cache and in the prefix ('conda clean --all' empties the cache), then try again.",
+        "Make room in the package cache (labfleet.conda.conda_cache cleans it) and in the prefix, then try again.",
     ),
     kinds.TERMS_OF_SERVICE: (
         "A channel has Terms of Service that nobody has accepted here.",

@@ -15,6 +15,7 @@ import typing as t
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import Refused
 from ansible_collections.labfleet.conda.plugins.module_utils._change._place import (
     Place,
+    environment_directories,
     look_at,
     look_at_new,
     new_place,
@@ -29,6 +30,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._root impor
 
 _NAME = re.compile(r"[^/:#\s~.][^/:#\s~]*\Z")
 _RESERVED = ("base", "root")
+_ROOT = 0
 
 
 class Target(t.NamedTuple):
@@ -86,7 +88,7 @@ def real_path(path: str) -> str:
 def _by_name(base: str, name: str) -> t.Tuple[str, t.Optional[Place]]:
     """The path of an environment of this name, or the one that it is to get."""
     usual = "%s/envs/%s" % (base, name)
-    if is_there(usual):
+    if is_there(usual) and may_write(usual):
         return usual, None
     if standalone_micromamba(base) is not None:
         if not is_folder(base):
@@ -94,7 +96,10 @@ def _by_name(base: str, name: str) -> t.Tuple[str, t.Optional[Place]]:
             raise Refused(text % base)
         return usual, None
     place = look_at(base)
-    folders = list(place.configuration.environment_directories if place.configuration else [base + "/envs"])
+    if own_uid() not in (_ROOT, place.uid):
+        folders = environment_directories(place.prefix, own_uid())
+    else:
+        folders = list(place.configuration.environment_directories if place.configuration else [base + "/envs"])
     for folder in folders:
         if is_there("%s/%s" % (folder, name)):
             return "%s/%s" % (folder, name), place

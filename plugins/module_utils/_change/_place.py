@@ -129,6 +129,21 @@ def _look(paths: t.List[str], users: t.List[str], seconds: float, broken: bool) 
     return _place(look, found[0], environment)
 
 
+def environment_directories(prefix: str, uid: int) -> t.List[str]:
+    """The directories in which an installation looks for environments by name, as a user has set them, first one first.
+
+    :param prefix: the base prefix.
+    :param uid: the number of the user.
+    """
+    root = Root("/")
+    name = root.identities.user_name(uid)
+    look = Look(Options(search_paths=[prefix], depth=0, users=[name] if name else []))
+    look.run()
+    found = [item for item in look.configurations.all() if item.installation.prefix == prefix]
+    own = [item for item in found if item.user == name] or found
+    return list(own[0].environment_directories) if own else [prefix + "/envs"]
+
+
 def standalone_micromamba(path: str) -> t.Optional[str]:
     """The program of a micromamba that stands alone, by its own path or by its root prefix; None for anything else."""
     if not is_folder(path):
@@ -335,6 +350,7 @@ def _refuse_strangers(place: Place, path: str, who: Writers, trusted: t.Sequence
 
 __all__ = (
     "Place",
+    "environment_directories",
     "look_at",
     "look_at_new",
     "new_base",

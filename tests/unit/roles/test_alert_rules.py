@@ -15,13 +15,26 @@ import pytest
 import yaml
 from lab import LabUnavailable, monitoring
 
-RULES = Path(__file__).resolve().parents[3] / "roles" / "monitoring" / "files" / "labfleet_conda.rules.yml"
+from ansible_collections.labfleet.conda.plugins.plugin_utils._metrics import render
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+RULES = CHECKOUT / "roles" / "monitoring" / "files" / "labfleet_conda.rules.yml"
+ROUTES = RULES.with_name("alertmanager.example.yml")
+PAGE = CHECKOUT / "docs" / "docsite" / "rst" / "monitoring.rst"
 
 
 @pytest.fixture
 def promtool():
     try:
         return monitoring.program("promtool")
+    except LabUnavailable as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture
+def amtool():
+    try:
+        return monitoring.program("amtool")
     except LabUnavailable as reason:
         pytest.skip(str(reason))
 
@@ -152,3 +165,83 @@ def test_a_nightly_run_is_missed(promtool, tmp_path):
     series = {'labfleet_conda_nightly_last_run_timestamp_seconds{instance="a"}': "0x3000"}
     assert firing(promtool, tmp_path, series, "CondaNightlyRunMissing", at="1500m") == []
     assert firing(promtool, tmp_path, series, "CondaNightlyRunMissing", at="1600m") == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("versions", "expected"),
+    [
+        ({"a": "26.3.1", "b": "26.3.2", "c": "25.11.0"}, []),  # 25.11, 26.1, 26.3: a new year is one step
+        ({"a": "26.3.1", "b": "26.3.2", "c": "25.9.1"}, ["c"]),
+        ({"a": "26.3.1", "b": "26.3.2", "c": "25.9.1", "d": "a branch", "e": None}, ["c"]),  # unknown is not behind
+        ({"a": "4.14.0", "b": "22.9.0"}, []),  # the name of the series changed, and nothing else
+    ],
+)
+def test_versions_over_the_turn_of_the_year_and_unknown_ones(promtool, tmp_path, versions, expected):
+    series = merged(*(rendered(name, version) for name, version in versions.items()))
+    assert firing(promtool, tmp_path, series, "CondaBehindFleet") == expected
+
+
+def rendered(instance: str, version: str | None) -> dict[str, str]:
+    """The metrics of a host with one conda, as series of a test."""
+    conda = {"kind": "conda", "prefix": "/opt/conda", "version": version, "versions": {"conda": version}}
+    audit = {"installations": [conda], "counts": {}, "findings": [], "complete": True}
+    text = render(audit, written=0, audited=0, floors={}, instance=instance)
+    lines = [line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#")]
+    return {name: f"{value}x120" for name, value in lines}
+
+
+def test_a_host_that_comes_back_is_told_of_again(promtool, tmp_path):
+    back = {'labfleet_conda_release_index{instance="c",tool="conda",prefix="/opt/conda"}': "27x20 _x20 27x80"}
+    series = merged(*(index(name, 30) for name in ("a", "b", "d")), back)
+    for at, expected in {"19m": ["c"], "39m": [], "60m": ["c"]}.items():
+        assert firing(promtool, tmp_path, series, "CondaBehindFleet", at=at) == expected
+
+
+def test_the_alerts_are_those_that_are_promised_and_each_has_what_to_do():
+    page = PAGE.read_text("utf-8")
+    assert set(alerts()) >= {
+        "CondaBehindFleet", "CondaAuditStale", "CondaChangeFailed", "CondaCriticalFindings", "CondaMetricsDead",
+        "CondaLicenceExposure",
+    }  # fmt: skip
+    for name in alerts():
+        assert f"\n{name}\n{'~' * len(name)}\n" in page
+
+
+# --- the routes
+
+
+def routed(amtool, **labels: str) -> list[str]:
+    command = [amtool, "config", "routes", "test", f"--config.file={ROUTES}"]
+    command += [f"{name}={value}" for name, value in labels.items()]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return done.stdout.strip().split(",")
+
+
+def test_the_routes_are_read_by_alertmanager(amtool):
+    done = subprocess.run([amtool, "check-config", str(ROUTES)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "2 inhibit rules" in done.stdout, done.stderr
+
+
+def test_each_alert_has_its_way(amtool):
+    ways = {name: routed(amtool, alertname=name, **rule["labels"], instance="a") for name, rule in alerts().items()}
+    assert ways.pop("CondaBehindFleet") == ["conda-repair", "conda-morning"]
+    assert ways.pop("CondaCriticalFindings") == ["conda-now"]
+    assert set(map(tuple, ways.values())) == {("conda-morning",)}
+    assert routed(amtool, alertname="NodeFilesystemFull", severity="critical") == ["others"]
+
+
+def test_the_morning_has_one_message_and_a_repair_is_about_one_host():
+    content = yaml.safe_load(ROUTES.read_text())
+    repair, _now, morning = content["route"]["routes"][0]["routes"]
+    assert repair["group_by"] == ["alertname", "instance"] and morning["group_by"] == []
+    (window,) = next(item for item in content["time_intervals"] if item["name"] == "morning")["time_intervals"]
+    (times,) = window["times"]
+    hours = [int(times[key].split(":")[0]) for key in ("start_time", "end_time")]
+    assert morning["group_interval"] == f"{hours[1] - hours[0]}h"  # as long as it may be sent, so it is sent once
+
+
+def test_no_secret_is_in_the_example():
+    text = ROUTES.read_text()
+    assert "credentials_file" in text
+    for name in ("password:", "api_url:", "credentials:", "routing_key:", "token:"):
+        assert name not in text
