@@ -72,7 +72,7 @@ class Site:
             "portal_bind": self.address,
             "portal_socket": docker.environment()["DOCKER_HOST"].removeprefix("unix://"),
             "portal_compose": self.compose,
-            "portal_home": "/home/jovyan",
+            "portal_start_seconds": 180,
             **more,
         }
 
