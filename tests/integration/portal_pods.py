@@ -6,14 +6,13 @@
 
 FOLDER is what the role portal has written for Kubernetes; each of OPTIONS is a choice, as JSON. Prints one JSON
 document: for each choice the pod, or the code and the text of the refusal. Pods and manifests are first checked against
-the schemas of Kubernetes. No cluster is asked.
+the schemas of Kubernetes. No cluster is asked, but KUBECONFIG must name a file that could lead to one.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -27,14 +26,6 @@ from tornado.web import HTTPError
 from traitlets.config import Config
 
 VERSION = "1.32"
-NO_CLUSTER = {
-    "apiVersion": "v1",
-    "kind": "Config",
-    "current-context": "none",
-    "contexts": [{"name": "none", "context": {"cluster": "none", "user": "none"}}],
-    "clusters": [{"name": "none", "cluster": {"server": "http://127.0.0.1:1"}}],
-    "users": [{"name": "none", "user": {}}],
-}
 
 
 def configuration(folder: Path, mounted: Path) -> Config:
@@ -75,9 +66,6 @@ async def main(folder: Path, choices: list[dict]) -> None:
     with tempfile.TemporaryDirectory() as place:
         for name, text in documents[-1]["data"].items():
             (Path(place) / name).write_text(text)
-        cluster = Path(place) / "cluster.yaml"
-        cluster.write_text(json.dumps(NO_CLUSTER))
-        os.environ["KUBECONFIG"] = str(cluster)
         config = configuration(folder, Path(place))
         form = await KubeSpawner(_mock=True, config=config).get_options_form()
         answers = [await started(config, choice) for choice in choices]
