@@ -42,8 +42,8 @@ def image_status(image: _Map, thresholds: _Map, *, now: float, judged: bool = Tr
     found = _blocking(image.get("findings") or (), blocked_on)
     if found:
         worst = max(found, key=lambda finding: SEVERITIES.index(finding["severity"]))
-        text = "It has %d findings of severity %s or worse, such as %s (%s)."
-        return {"status": BLOCKED, "reason": text % (len(found), blocked_on, worst["rule"], worst["severity"]), **known}
+        text = "Findings of severity %s or worse: %d, such as %s (%s)."
+        return {"status": BLOCKED, "reason": text % (blocked_on, len(found), worst["rule"], worst["severity"]), **known}
     if blocked_on != NEVER and not (judged and image.get("complete") and not image.get("unjudged")):
         return {"status": UNKNOWN, "reason": "Not all of it was judged.", **known}
     if age is None:
