@@ -17,6 +17,7 @@ from ansible_collections.labfleet.conda.plugins.plugin_utils._advisories import 
 from ansible_collections.labfleet.conda.plugins.plugin_utils._hosts import HostAction, refuse_windows
 from ansible_collections.labfleet.conda.plugins.plugin_utils._packed import closed, opened
 from ansible_collections.labfleet.conda.plugins.plugin_utils._policy import PolicyError
+from ansible_collections.labfleet.conda.plugins.plugin_utils._policy_keys import LAYERS
 from ansible_collections.labfleet.conda.plugins.plugin_utils._prepare import finish, prepare
 
 # The options that are for the control node only.
@@ -34,10 +35,16 @@ class ActionModule(HostAction):
     def _with_variables(self, task_vars):
         given = dict(self._task.args)
         start = given.pop("variables", None)
-        for name in _FROM_VARIABLES if start else ():
-            value = task_vars.get("%s_%s" % (start, name))
+        if not start:
+            return given
+        names = {"root": "conda_root", **{name: "%s_%s" % (start, name) for name in _FROM_VARIABLES}}
+        for name, variable in names.items():
+            value = task_vars.get(variable)
             if name not in given and value is not None:
                 given[name] = self._templar.template(value)
+        if "policy" not in given:
+            layers = {name: task_vars.get("conda_policy_%s" % name) for name in LAYERS}
+            given["policy"] = {name: self._templar.template(layer) for name, layer in layers.items() if layer}
         return given
 
     def run(self, tmp=None, task_vars=None):

@@ -175,8 +175,9 @@ options:
   variables:
     description:
       - What the names of variables start with, such as V(audit), from which the options are taken that the task leaves
-        out, for example O(depth) from C(audit_depth). All but O(policy), O(families), O(root) and O(packed) can come
-        from there.
+        out, for example O(depth) from C(audit_depth). All but O(families) and O(packed) can come from there; O(root)
+        comes from C(conda_root), and O(policy) from C(conda_policy_base), C(conda_policy_platform) and
+        C(conda_policy_user).
       - A task with many templates costs the control node much time for each host; variables that are not set cost none.
     type: str
   time_limit:

@@ -42,7 +42,7 @@ def closed(found: t.Mapping[str, t.Any], result: t.Mapping[str, t.Any]) -> _Map:
     """
     rest = {key: value for key, value in result.items() if key != "packed"}
     packed = {key: value for key, value in found.items() if key not in rest}
-    return {**rest, **{key: packed[key] for key in _COPIED if key in packed}, "packed": pack(packed)}
+    return {**rest, **{key: packed[key] for key in _COPIED if key in packed}, "packed": pack(packed, level=1)}
 
 
 __all__ = ("closed", "opened")

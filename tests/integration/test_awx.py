@@ -93,6 +93,7 @@ def test_a_change_is_told_in_check_mode_and_then_done(site):
     assert site.fake.named("job_templates")["conda: audit"]["forks"] == 50
 
 
+@pytest.mark.long
 def test_what_was_described_is_taken_away_and_the_rest_stays(site):
     fake = site.fake
     organization = fake.add("organizations", {"name": "conda fleet"})["id"]
@@ -186,6 +187,7 @@ def test_a_secret_is_refused_before_anything_is_made(site):
     assert "token: this looks like a secret" in done.output and "s3cret" not in done.output
 
 
+@pytest.mark.long
 def test_a_credential_that_is_not_there_is_named(site):
     done = site.run(awx_credentials=["fleet key"])
     assert done.code == 2

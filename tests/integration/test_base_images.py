@@ -231,6 +231,7 @@ def test_a_newer_conda_is_a_new_version_and_the_way_back_holds(podman_role):
     assert role.run(**retire)[:2] == (0, 0)
 
 
+@pytest.mark.long
 def test_old_versions_go_but_for_those_that_are_used(role):
     engine = role.engine
     plant(engine, role.given["base_image_from"], "12345")

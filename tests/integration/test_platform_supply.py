@@ -117,6 +117,7 @@ def test_a_mirror_is_used_once_it_answers_with_an_index(supply):
     assert code == 2 and "has none of channels" in output
 
 
+@pytest.mark.long
 def test_users_have_all_that_is_published_without_a_network_and_cannot_change_it(supply):
     given = {"platform_environments": [TRAIN], "platform_cache": CACHE}
     code, _changed, output = supply.run(**given)

@@ -190,6 +190,7 @@ def post_api(page: t.Any, options: dict[str, t.Any]) -> list[t.Any]:
     return page.evaluate(SEND, ["POST", f"/hub/api/users/{USER}/server", json.dumps(options), "application/json"])
 
 
+@pytest.mark.long
 def test_a_user_picks_a_version_and_gets_its_conda_and_a_blocked_one_is_refused(page: t.Any, site: Site) -> None:
     log_in(page, site)
     rows = page.locator("#portal-images tbody tr")
@@ -234,6 +235,7 @@ def test_a_user_picks_a_version_and_gets_its_conda_and_a_blocked_one_is_refused(
     assert (mount["Name"], mount["Destination"]) == (f"{NAME}-home-{USER}", "/home/jovyan")
 
 
+@pytest.mark.long
 def test_a_second_run_changes_nothing(site: Site) -> None:
     before, ran = site.files(), hubs()
     code, changed, output = site.role()
@@ -250,6 +252,7 @@ def test_a_new_setting_makes_only_the_hub_anew(site: Site) -> None:
     assert site.role()[:2] == (0, 3)
 
 
+@pytest.mark.long
 def test_a_new_catalogue_counts_without_a_restart(page: t.Any, site: Site) -> None:
     log_in(page, site)
     address = f"/hub/api/users/{USER}/server"
@@ -281,6 +284,7 @@ NO_CLUSTER = {
 }
 
 
+@pytest.mark.long
 def test_on_kubernetes_pods_have_the_image_and_the_limits_and_blocked_ones_are_refused(site: Site) -> None:
     python = toolbox.venv("portal-kubernetes", Path(sys.executable).resolve(), *KUBERNETES) / "python"
     more = {
@@ -359,6 +363,7 @@ def test_what_else_cannot_be_meant_is_refused(tmp_path: Path, variables: t.Any, 
 # --- the way back
 
 
+@pytest.mark.long
 def test_the_way_back_leaves_the_volumes(site: Site) -> None:
     volumes = docker.run("volume", "ls", "-q", "--filter", f"name=^{NAME}-").stdout
     assert f"{NAME}-hub" in volumes

@@ -170,6 +170,7 @@ def configuration(rulebook: Rulebook, folder: Path) -> dict[str, t.Any]:
     return content
 
 
+@pytest.mark.long
 def test_an_alert_updates_the_one_host_that_it_is_about(fleet, rulebook_bins):
     with contextlib.ExitStack() as stack:
         rulebook = Rulebook(fleet, rulebook_bins, free_port())

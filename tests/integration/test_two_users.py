@@ -136,7 +136,7 @@ def governed(ansible, lab_inventory, server):
     assert done.code == 0, done.output
 
 
-@pytest.mark.parametrize("rounds", [3, pytest.param(50, marks=pytest.mark.long)])
+@pytest.mark.parametrize("rounds", [2, pytest.param(50, marks=pytest.mark.long)])
 def test_two_users_make_the_same_environment_at_once(governed, rounds):
     done = hosts.run_on(HOST, "python3", "-c", ROUNDS, PREFIX, str(rounds), ",".join(USERS), ",".join(PACKAGES))
     assert done.returncode == 0, done.stderr

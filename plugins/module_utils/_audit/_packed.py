@@ -15,10 +15,13 @@ import typing as t
 import zlib
 
 
-def pack(value: t.Mapping[str, t.Any]) -> str:
-    """What JSON can say, as one text of ASCII."""
+def pack(value: t.Mapping[str, t.Any], *, level: int = 6) -> str:
+    """What JSON can say, as one text of ASCII.
+
+    :param level: how hard zlib tries; 1 takes a third of the time, and the text is a fifth longer.
+    """
     text = json.dumps(value, separators=(",", ":"), sort_keys=True)
-    return base64.b64encode(zlib.compress(text.encode("utf-8"), 6)).decode("ascii")
+    return base64.b64encode(zlib.compress(text.encode("utf-8"), level)).decode("ascii")
 
 
 def unpack(text: str, *, most: int) -> t.Dict[str, t.Any]:
