@@ -31,7 +31,8 @@ _Map = t.Mapping[str, t.Any]
 class Show(t.Protocol):
     """Prints lines; the status of what they tell may have a color."""
 
-    def __call__(self, text: str, status: str | None = None) -> None: ...
+    def __call__(self, text: str, status: str | None = None) -> None:
+        """Print a line."""
 
 
 class Output:
