@@ -64,9 +64,12 @@ def newcomer(tmp_path: Path, lab_hosts) -> dict[str, str]:
     settings.write_text("".join(f"Host {name}\n  HostName {address}\n  {common}" for name, address in known.items()))
     home = tmp_path / "home"
     home.mkdir()
+    sockets = cache.root() / "cp"  # a socket's path must be short
+    sockets.mkdir(exist_ok=True)
     return toolbox.environment(
         Path(os.path.realpath(sys.executable)).parent,
         HOME=str(home),
+        ANSIBLE_SSH_CONTROL_PATH_DIR=str(sockets),
         PIP_CACHE_DIR=str(cache.root() / "pip"),
         LABFLEET_CACHE=str(cache.root()),
         GIT_CONFIG_COUNT="1",

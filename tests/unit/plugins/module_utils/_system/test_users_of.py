@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -32,6 +33,8 @@ def start():
     def start_(*words, **options):
         process = subprocess.Popen(words, stdin=subprocess.DEVNULL, **options)
         started.append(process)
+        while not Path("/proc/%d/cmdline" % process.pid).read_bytes():
+            pass  # the kernel is still putting the new program together
         return process.pid
 
     yield start_
