@@ -164,12 +164,12 @@ def log_in(page: t.Any, site: Site) -> None:
     picture(page, "1-signup")
     page.click("#signup_submit")
     page.wait_for_load_state()
-    page.goto(f"{site.url}/hub/login")
+    page.goto(f"{site.url}/hub/login?next=%2Fhub%2Fhome")
     page.fill("input[name=username]", USER)
     page.fill("input[name=password]", PASSWORD)
     picture(page, "2-login")
     page.click("#login_submit")
-    page.wait_for_url("**/hub/**")
+    page.wait_for_url("**/hub/home")
     page.goto(f"{site.url}/hub/spawn")
 
 
