@@ -13,6 +13,8 @@ from __future__ import annotations
 import itertools
 import os
 import random
+import shutil
+import typing as t
 
 import pytest
 from integration.updating import Update, differing, update
@@ -54,6 +56,29 @@ def test_killed_at_any_instant_the_next_run_ends_well(model: Base) -> None:
         assert base.other_environments_changed(before) == [], (what, phase)
         assert base.differences_to_records() == [], (what, phase)
     print(f"seed {seed}, killed in these steps: {reached}")
+
+
+def program_is_gone(base: Base) -> None:
+    (base.path / "bin" / "conda").unlink(missing_ok=True)
+
+
+def list_of_files_is_empty(base: Base) -> None:
+    place = base.path / "pkgs" / "conda-4.3.16-py36_0"
+    shutil.rmtree(place, ignore_errors=True)
+    (place / "info").mkdir(parents=True)
+    (place / "info" / "index.json").write_text("{}")
+    (place / "info" / "files").touch()
+
+
+@pytest.mark.parametrize("leave", [program_is_gone, list_of_files_is_empty])
+def test_what_a_kill_seldom_leaves_is_put_right_too(model: Base, leave: t.Callable[[Base], None]) -> None:
+    """Between two files, and while the cache was being filled; random kills meet these instants once in a hundred."""
+    base = copy_of(model)
+    assert Update(base).kill("apply", 0.0) and base.phase() == "apply"
+    leave(base)
+    result = update(base)
+    assert result.get("outcome") == "committed" and result["recovered"], result
+    assert base.version() == "4.3.16" and base.leftovers() == [] and base.differences_to_records() == []
 
 
 def test_killed_while_it_restores_the_next_run_brings_the_old_state_back(model: Base) -> None:

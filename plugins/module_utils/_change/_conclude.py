@@ -221,7 +221,7 @@ def recovered_first(
     if not is_there("%s/%s/journal.json" % (path, STATE)):
         return None
     place = look_at(path, broken=True)
-    if place.version is not None:
+    if place.version is not None and place.installation.program is not None:
         return None
     refuse_unless_ours(place, trusted=options["trusted_writers"])
 

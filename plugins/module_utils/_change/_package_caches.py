@@ -16,6 +16,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._files impo
     changed_since,
     is_there,
     names_below,
+    of_other_size,
     read_text,
     remove_unpacked,
 )
@@ -75,8 +76,32 @@ def unpacked_since(caches: t.Iterable[str], seconds: float) -> t.List[str]:
 
 
 def _is_whole(place: str) -> bool:
-    there = is_there(place + "/info/index.json") and is_there(place + "/info/files")
-    return there and not absent(place, _listed(place))
+    """Whether nothing of a package is missing, as far as it tells itself.
+
+    Its archive has the list of its files before them, so that of one that was cut off the list can be empty, or the last
+    file short. That is looked for only where the archive is still there, so that the package can be unpacked again.
+    """
+    if not is_there(place + "/info/index.json") or not is_there(place + "/info/files"):
+        return False
+    listed = _listed(place)
+    if absent(place, listed):
+        return False
+    if not any(is_there(place + ending) for ending in _ARCHIVES):
+        return True
+    return bool(listed) and not of_other_size(place, _sizes(place))
+
+
+def _sizes(place: str) -> t.Dict[str, int]:
+    """The sizes in bytes of the files of a package, as far as it tells them (info/paths.json, conda-build 3)."""
+    try:
+        content = json.loads(read_text(place + "/info/paths.json") or "{}")
+        return {
+            item["_path"]: item["size_in_bytes"]
+            for item in content.get("paths", ())
+            if item.get("path_type") == "hardlink" and isinstance(item.get("size_in_bytes"), int)
+        }
+    except (ValueError, AttributeError, TypeError, KeyError, RecursionError):
+        return {}
 
 
 def _unpacked(caches: t.Iterable[str], packages: t.Iterable[str]) -> t.Iterator[str]:

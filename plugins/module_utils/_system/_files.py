@@ -32,6 +32,18 @@ def absent(prefix: str, names: t.Iterable[str]) -> t.List[str]:
     return found
 
 
+def of_other_size(prefix: str, sizes: t.Mapping[str, int]) -> t.List[str]:
+    """Those of some relative paths whose file in a prefix is not of the size in bytes that is named for it."""
+    found = []
+    for name, size in sizes.items():
+        try:
+            if os.lstat(prefix + "/" + name).st_size != size:
+                found.append(name)
+        except OSError:
+            found.append(name)
+    return found
+
+
 def is_there(path: str) -> bool:
     """Whether something is at a path; a link counts as something."""
     return not absent(path, [""]) if path.endswith("/") else not absent(os.path.dirname(path), [os.path.basename(path)])
@@ -187,6 +199,7 @@ __all__ = (
     "may_write",
     "names_below",
     "nearest_existing",
+    "of_other_size",
     "read_text",
     "remove_unpacked",
     "tree_files",

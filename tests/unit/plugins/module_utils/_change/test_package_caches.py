@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import types
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change import _update_change
@@ -52,6 +53,28 @@ def test_a_package_that_is_unpacked_in_part_is_removed_and_a_whole_one_stays(tmp
         str(tmp_path / "bare-1-0"),
     ]
     assert whole.is_dir() and other.is_dir() and not cut.exists()
+
+
+def test_a_package_whose_list_of_files_was_being_written_is_not_whole(tmp_path):
+    """Of one that was cut off just then the list is empty, as is that of a package without files, which stays."""
+    cut, bare = (unpacked(tmp_path, name, []) for name in ("cut-1-0", "bare-1-0"))
+    for place in (cut, bare):
+        (place / "info" / "files").write_text("")
+    (tmp_path / "cut-1-0.tar.bz2").write_text("x")
+    assert remove_broken([str(tmp_path)], ["cut-1-0", "bare-1-0"]) == [str(cut)]
+
+
+def test_a_package_whose_last_file_was_being_written_is_not_whole(tmp_path):
+    places = {name: unpacked(tmp_path, f"{name}-1-0", ["bin/a", "bin/b"]) for name in ("cut", "whole", "alone")}
+    for name, place in places.items():
+        paths = [{"_path": "bin/a", "path_type": "hardlink", "size_in_bytes": 1}]
+        paths.append({"_path": "bin/b", "path_type": "hardlink", "size_in_bytes": 1 if name == "whole" else 2})
+        paths.append({"_path": "bin/link", "path_type": "softlink", "size_in_bytes": 7})
+        (place / "info" / "paths.json").write_text(json.dumps({"paths": paths, "paths_version": 1}))
+        if name != "alone":  # what cannot be unpacked again stays
+            (tmp_path / f"{name}-1-0.conda").write_text("x")
+    (places["cut"] / "bin" / "link").symlink_to("a")
+    assert remove_broken([str(tmp_path)], [place.name for place in places.values()]) == [str(places["cut"])]
 
 
 def test_a_package_that_another_process_unpacks_now_is_left_to_it(tmp_path):
