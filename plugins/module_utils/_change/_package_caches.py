@@ -78,8 +78,8 @@ def unpacked_since(caches: t.Iterable[str], seconds: float) -> t.List[str]:
 def _is_whole(place: str) -> bool:
     """Whether nothing of a package is missing, as far as it tells itself.
 
-    Its archive has the list of its files before them, so that of one that was cut off the list can be empty, or the last
-    file short. That is looked for only where the archive is still there, so that the package can be unpacked again.
+    Its archive has the list of its files before them, so that of one that was cut off the list can be empty, or the
+    last file short. That is looked for only where the archive is still there, so that it can be unpacked again.
     """
     if not is_there(place + "/info/index.json") or not is_there(place + "/info/files"):
         return False
