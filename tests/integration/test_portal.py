@@ -255,6 +255,7 @@ def test_a_new_setting_makes_only_the_hub_anew(site: Site) -> None:
 @pytest.mark.long
 def test_a_new_catalogue_counts_without_a_restart(page: t.Any, site: Site) -> None:
     log_in(page, site)
+    page.goto(f"{site.url}/hub/home")  # where a server runs, the page of a choice leads to it
     address = f"/hub/api/users/{USER}/server"
     assert page.evaluate(SEND, ["DELETE", address, None, "application/json"])[0] in (204, 400) and servers() == []
     ran = hubs()
