@@ -101,7 +101,7 @@ def sh(script: str) -> str:
 def clean() -> None:
     for user in USERS:
         hosts.run_on(HOST, "userdel", "-r", user)
-    places = [PREFIX, PUBLISHED, FOLDER, "/etc/conda", "/etc/profile.d/labfleet-conda.sh"]
+    places = [PREFIX, PUBLISHED, FOLDER, "/etc/conda", "/root/.conda", "/etc/profile.d/labfleet-conda.sh"]
     hosts.run_on(HOST, "rm", "-rf", *places)
 
 
