@@ -7,12 +7,10 @@
 from __future__ import annotations
 
 import contextlib
-import http.server
 import json
 import queue
 import socket
 import subprocess
-import threading
 import time
 import typing as t
 import urllib.error
@@ -22,6 +20,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from integration.webhook import listening
 from lab import LabUnavailable, monitoring
 
 FILES = Path(__file__).resolve().parents[2] / "roles" / "monitoring" / "files"
@@ -56,24 +55,8 @@ class Told(t.NamedTuple):
 def webhook() -> t.Iterator[tuple[str, queue.Queue[Told]]]:
     """What Alertmanager delivers, over real HTTP."""
     told: queue.Queue[Told] = queue.Queue()
-
-    class Hook(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            at = time.time()
-            told.put(Told(at, json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *unused: t.Any) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hook)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/", told
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with listening(lambda content: told.put(Told(time.time(), content)), status=200) as url:
+        yield url, told
 
 
 def heard(told: queue.Queue[Told], alert: str, instance: str, status: str) -> float:

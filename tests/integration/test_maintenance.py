@@ -9,20 +9,19 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import getpass
-import http.server
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
-import threading
 import time
 import typing as t
 from pathlib import Path
 
 import pytest
 from integration.site import Site, as_found
+from integration.webhook import listening
 
 HOST = Site("conda4313", "ops", True, "/opt/miniconda3", "/var/log/labfleet-test-night")
 LOG = f"{HOST.folder}/env-updates.log"
@@ -85,23 +84,8 @@ def control(ansible, tmp_path):
 def chat():
     """A webhook over real HTTP that keeps what it is told."""
     told: list[dict[str, t.Any]] = []
-
-    class Hook(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, *unused: t.Any) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hook)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/hook", told
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with listening(told.append, status=204) as url:
+        yield f"{url}hook", told
 
 
 # --- the role

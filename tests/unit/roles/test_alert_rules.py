@@ -23,20 +23,21 @@ ROUTES = RULES.with_name("alertmanager.example.yml")
 PAGE = CHECKOUT / "docs" / "docsite" / "rst" / "monitoring.rst"
 
 
-@pytest.fixture
-def promtool():
+def program(name: str) -> t.Any:
     try:
-        return monitoring.program("promtool")
+        return monitoring.program(name)
     except LabUnavailable as reason:
         pytest.skip(str(reason))
+
+
+@pytest.fixture
+def promtool():
+    return program("promtool")
 
 
 @pytest.fixture
 def amtool():
-    try:
-        return monitoring.program("amtool")
-    except LabUnavailable as reason:
-        pytest.skip(str(reason))
+    return program("amtool")
 
 
 def alerts() -> dict[str, dict[str, t.Any]]:
