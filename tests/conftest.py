@@ -9,7 +9,9 @@ from __future__ import annotations
 import functools
 import os
 import re
+import subprocess
 import sys
+import tempfile
 import typing as t
 
 import pytest
@@ -37,6 +39,34 @@ def _make_importable():
 
 
 _make_importable()
+
+# Where the machine has so much free memory, in gigabytes, the tests may put so much of their files into it.
+FREE, TAKEN = 14, 10
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Put the tests' files into memory, where root may and there is room: those of a conda take long on a disk.
+
+    Who sets TMPDIR, as to look at the files of a test that failed, has them there.
+    """
+    if hasattr(config, "workerinput") or "TMPDIR" in os.environ or os.geteuid() != 0 or _free_gigabytes() < FREE:
+        return
+    place = tempfile.mkdtemp(prefix="labfleet-tests-")
+    mount = ["mount", "-t", "tmpfs", "-o", f"mode=1777,size={TAKEN}g", "tmpfs", place]
+    if subprocess.run(mount, stderr=subprocess.DEVNULL, check=False).returncode == 0:
+        os.environ["TMPDIR"], tempfile.tempdir = place, None
+        config.add_cleanup(lambda: (subprocess.run(["umount", "--lazy", place], check=True), os.rmdir(place)))
+    else:
+        os.rmdir(place)
+
+
+def _free_gigabytes() -> int:
+    try:
+        with open("/proc/meminfo", encoding="ascii") as stream:
+            values = dict(line.split(":", 1) for line in stream)
+        return int(values["MemAvailable"].split()[0]) // 1024**2
+    except (OSError, LookupError):  # not Linux
+        return 0
 
 
 # What comes first when several processes share the tests: what takes longest.

@@ -17,6 +17,7 @@ import os
 import signal
 import socket
 import sys
+import types
 import typing as t
 from pathlib import Path
 
@@ -59,7 +60,13 @@ class Crowd(t.NamedTuple):
 
 @contextlib.contextmanager
 def crowd(
-    folder: Path, roots: t.Mapping[str, Path], count: int, *, connection: str = "local", troubled: bool = True
+    folder: Path,
+    roots: t.Mapping[str, Path],
+    count: int,
+    *,
+    connection: str = "local",
+    troubled: bool = True,
+    variables: t.Mapping[str, t.Mapping[str, t.Any]] = types.MappingProxyType({}),
 ) -> t.Iterator[Crowd]:
     """A fleet of so many hosts.
 
@@ -67,6 +74,7 @@ def crowd(
     :param roots: the trees that the hosts share, by the name of their kind.
     :param connection: that of the hosts that are well.
     :param troubled: whether a tenth has a trouble.
+    :param variables: more variables of hosts, by the name of their kind.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in _PROGRAMS.items():
@@ -81,6 +89,7 @@ def crowd(
         for number in range(1, count + 1):
             name, kind = f"node{number:04d}", kinds[number % len(kinds)]
             given = {"scale_kind": kind, "conda_root": str(roots[kind]), "ansible_connection": connection}
+            given.update(variables.get(kind, {}))
             given["ansible_python_interpreter"] = sys.executable
             if troubled and number % 10 == 5:
                 trouble = TROUBLES[number // 10 % len(TROUBLES)]

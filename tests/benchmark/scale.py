@@ -5,8 +5,8 @@
 """The nightly audit of up to 1,000 hosts against ansible.builtin.ping of the same hosts with the same forks.
 
 The hosts answer as the audit of their tree did on this machine, after as many seconds as it took of the processor, but
-without the processor of this machine: what is measured is the control node. LABFLEET_SCALE names other numbers of hosts
-(100,1000).
+without the processor of this machine: what is measured is the control node. A third of them answer for five running
+containers as well. LABFLEET_SCALE names other numbers of hosts (100,1000).
 """
 
 from __future__ import annotations
@@ -24,12 +24,17 @@ import typing as t
 from pathlib import Path
 
 from gates import toolbox
+from lab import docker
 
+from . import containers
 from .crowd import Crowd, crowd
 from .shapes import build
 
 FORKS = (5, 20, 50)
 SLICES = 4
+CONTAINERS = 5
+# The kind of a host with running containers, which can be asked for on this machine itself only, not below a tree.
+WITH_CONTAINERS = "C"
 # Seconds after which a host that does nothing is given up in the measurement.
 GIVE_UP = 20
 _SECONDS_BETWEEN_SAMPLES = 0.25
@@ -58,20 +63,33 @@ class Scale:
         self.scratch = toolbox.cache() / "bench" / "scale"
         self.scratch.mkdir(parents=True, exist_ok=True)
         self.roots = {name: build(name).root for name in ("S", "M")}
+        # Beside them it has the installation of a host of shape S, and nothing of this machine's own users.
+        self.variables = {
+            WITH_CONTAINERS: {
+                "audit_containers": "running",
+                "audit_users": [],
+                "audit_search_paths": [str(self.roots["S"] / "opt")],
+                "audit_engine_environment": {
+                    key: value for key, value in docker.environment().items() if key.startswith("DOCKER")
+                },
+            }
+        }
+        self.roots[WITH_CONTAINERS] = Path("/")
         task = {"name": "Ping", "ansible.builtin.ping": {}, "timeout": GIVE_UP}
         self.ping = self.scratch / "ping.yml"
         self.ping.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": [task]}]))
 
     def fleet(self, count: int, *, troubled: bool = False) -> t.ContextManager[Crowd]:
         """A fleet of hosts that answer as recorded."""
-        return crowd(self.scratch, self.roots, count, connection="elsewhere", troubled=troubled)
+        more = {"troubled": troubled, "variables": self.variables}
+        return crowd(self.scratch, self.roots, count, connection="elsewhere", **more)
 
     def record(self) -> dict[str, dict[str, t.Any]]:
         """Have each kind of host answer each playbook, the fastest of three times counts; returns what audits say."""
-        for book in _BOOKS:
-            shutil.rmtree(self.scratch / book, ignore_errors=True)
-            for _round in range(3):
-                with self.fleet(len(self.roots)) as few:
+        with containers.running(CONTAINERS), self.fleet(len(self.roots)) as few:
+            for book in _BOOKS:
+                shutil.rmtree(self.scratch / book, ignore_errors=True)
+                for _round in range(3):
                     self.run(book, few.inventory, 1, LABFLEET_RECORD="yes")
         answers = sorted((self.scratch / "audit").glob("*.json"))
         return {path.stem: json.loads(path.read_text()) for path in answers}
