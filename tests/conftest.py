@@ -51,7 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     if hasattr(config, "workerinput") or "TMPDIR" in os.environ or os.geteuid() != 0 or _free_gigabytes() < FREE:
         return
-    place = tempfile.mkdtemp(prefix="labfleet-tests-")
+    place = tempfile.mkdtemp(prefix="memory-")
     mount = ["mount", "-t", "tmpfs", "-o", f"mode=1777,size={TAKEN}g", "tmpfs", place]
     if subprocess.run(mount, stderr=subprocess.DEVNULL, check=False).returncode == 0:
         os.environ["TMPDIR"], tempfile.tempdir = place, None
