@@ -113,6 +113,7 @@ def test_a_healthy_container_passes(pipeline):
     assert pipeline.inside("ls", f"{PREFIX}/envs") == "work"
 
 
+@pytest.mark.long
 def test_a_package_that_does_not_exist_is_told_and_nothing_is_imported(pipeline):
     done = pipeline.run(ci_packages=["python=3.6", "no-such-package"], ci_version="any")
     assert done.code == 2, done.output
@@ -124,6 +125,7 @@ def test_a_package_that_does_not_exist_is_told_and_nothing_is_imported(pipeline)
     assert pipeline.inside("ls", f"{PREFIX}/envs") == "work"
 
 
+@pytest.mark.long
 def test_check_mode_changes_nothing(pipeline):
     done = pipeline.run("--check", ci_version="any")
     assert done.code == 0 and not pipeline.report.exists(), done.output

@@ -123,6 +123,7 @@ def test_the_six_steps_of_a_setting(base: Base, local: Module) -> None:
 
 
 @pytest.mark.parametrize("base", ["4.3.16"], indirect=True)
+@pytest.mark.long
 def test_marks_of_lists_and_the_files_of_other_tiers(base: Base, local: Module) -> None:
     options = {"prefix": str(base.path), "ledger": str(base.ledger)}
     environment = base.path / "envs" / "work"

@@ -78,6 +78,7 @@ def test_the_gpus_of_the_demo_get_an_answer_for_a_driver_to_come(fleet):
     assert "It is not known what CUDA" not in run.output
 
 
+@pytest.mark.long
 def test_no_line_of_the_digest_is_wider_than_120_columns(fleet):
     for name in ("audit", "gpu_audit"):
         run = fleet.run(name, audit_rows=100)
@@ -109,6 +110,7 @@ def test_a_limited_run_keeps_the_report_of_the_fleet(fleet, tmp_path):
     assert "no longer in the report: build01" in gone.output and "build01" not in fleet.report["hosts"], gone.output
 
 
+@pytest.mark.long
 def test_the_report_is_made_once_whatever_the_strategy(fleet, monkeypatch):
     environment = toolbox.ansible_environment
     free = {"ANSIBLE_STRATEGY": "free"}

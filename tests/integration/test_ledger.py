@@ -145,8 +145,8 @@ def test_a_fleet_is_collected_and_a_second_run_changes_nothing(fleet):
     "script, said",
     [
         ("sed -i '$d' ledger.jsonl", "shrank"),
-        ("rm ledger*.jsonl", "vanished"),
-        ("sed -i '2d' ledger.jsonl", "record 2 is missing"),
+        pytest.param("rm ledger*.jsonl", "vanished", marks=pytest.mark.long),
+        pytest.param("sed -i '2d' ledger.jsonl", "record 2 is missing", marks=pytest.mark.long),
         ("sed -i '1{h;d};3G' ledger.jsonl", "record 1 stands behind its place. (ledger.jsonl, line 3)"),
         ("mv ledger.jsonl /tmp/l$$; ln -s /tmp/l$$ ledger.jsonl", "it is a symbolic link"),
     ],

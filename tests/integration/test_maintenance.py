@@ -22,6 +22,7 @@ from pathlib import Path
 import pytest
 from integration.site import Site, as_found
 from integration.webhook import listening
+from lab.variants import some
 
 HOST = Site("conda4313", "ops", True, "/opt/miniconda3", "/var/log/labfleet-test-night")
 LOG = f"{HOST.folder}/env-updates.log"
@@ -276,7 +277,7 @@ def test_old_logs_go_and_new_ones_stay(control, slow):
     assert not old.exists() and new.exists() and other.exists()
 
 
-@pytest.mark.parametrize("arguments", [(), ("/no/such/file",), ("{etc}", "audit;id")])
+@pytest.mark.parametrize("arguments", some([[], ["/no/such/file"], ["{etc}", "audit;id"]], 1))
 def test_bad_calls_get_a_sentence(control, arguments):
     assert control.role()[0] == 0
     etc = str(control.top / "etc" / "nightly.conf")

@@ -10,6 +10,7 @@ import json
 
 import pytest
 from lab import hosts
+from lab.variants import some
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._answer import (
     found_packages,
@@ -50,7 +51,7 @@ class Real:
         return parse_answer(stdout, stderr, done.returncode, tool=self.tool, what=command.what)
 
 
-@pytest.fixture(params=list(HOSTS))
+@pytest.fixture(params=some(sorted(HOSTS, key="conda4313".__eq__), 2))
 def real(request, lab_hosts):
     conda = Real(request.param)
     before = records(conda)

@@ -46,6 +46,7 @@ def planted(lab_hosts):
         sh(f"rm -rf {own} {FOLDER} {' '.join(PUT)}")
 
 
+@pytest.mark.long
 def test_a_host_leaves_the_fleet(ansible, lab_inventory, planted, tmp_path):
     given = {
         "retire_dest": str(tmp_path / "kept"),

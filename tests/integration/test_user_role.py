@@ -84,6 +84,7 @@ def test_the_way_of_the_role(role):
     on("test ! -e /usr/local/bin/condarefresh && test -d /home/dora/.conda/envs/lab")
 
 
+@pytest.mark.long
 def test_an_environment_that_nobody_uses_is_reported_then_marked_then_archived(role):
     accounts = ACCOUNTS[:1]
     given = {"user_accounts": accounts, "user_unused_days": 100, "user_grace_days": 30, "user_archive": True}
