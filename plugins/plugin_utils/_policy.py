@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import datetime
 import fnmatch
+import functools
 import json
+import pathlib
 import typing as t
 from collections.abc import Collection, Mapping
 
@@ -23,6 +25,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.labfleet.conda.plugins.plugin_utils._policy_check import Layer, Leaf
 
 DEFAULT = "default"
+_RULE_IDS = pathlib.Path(__file__).parent / "_data" / "rule_ids.json"
 
 
 class PolicyError(Exception):
@@ -57,11 +60,13 @@ def merge_layers(layers: t.Mapping[str, t.Any], known_rules: Collection[str] | N
     }
 
 
+@functools.lru_cache(maxsize=1)
 def known_rules() -> frozenset[str]:
-    """The ids of all rules of the audit."""
-    from ansible_collections.labfleet.conda.plugins.module_utils._audit._catalogue import RULES
+    """The ids of all rules of the audit.
 
-    return frozenset(rule.id for rule in RULES)
+    They are data, since ansible-core compiles the code of collections in every run, and this is asked for each host.
+    """
+    return frozenset(json.loads(_RULE_IDS.read_text(encoding="utf-8")))
 
 
 def _checked(layers: t.Any, known_rules: Collection[str] | None) -> list[tuple[str, Layer]]:

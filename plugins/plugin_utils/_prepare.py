@@ -44,8 +44,7 @@ def prepare(options: t.Mapping[str, t.Any], *, host: str, groups: t.Iterable[str
     :raises AdvisoryError: the advisories, or the VEX documents, cannot be used.
     """
     layers = options.get("policy") or {}
-    # ansible-core compiles the code of collections in every run: who has no policy is spared that of all rules.
-    merged = _policy.merge_layers(layers, _policy.known_rules() if _says_something(layers) else None)
+    merged = _policy.merge_layers(layers, _policy.known_rules())
     data = _advisories.load(options.get("advisories"))
     statements = _vex.load_vex(options.get("vex") or ())
     return Preparation(
@@ -58,10 +57,6 @@ def prepare(options: t.Mapping[str, t.Any], *, host: str, groups: t.Iterable[str
         pip=PipAdvisories(data, statements),
         about={"date": data["date"], "source": data["source"], "count": len(data["advisories"])},
     )
-
-
-def _says_something(layers: t.Any) -> bool:
-    return not isinstance(layers, t.Mapping) or any(layers.values())
 
 
 def finish(result: _Map, preparation: Preparation, *, minimum_severity: str, now: float, whole: bool = True) -> None:

@@ -2,16 +2,22 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Writes the page on all rules from their code: PYTHONPATH=tests .venv/bin/python -m gates.rule_reference"""
+"""Writes the page on all rules, and the list of their ids, from their code.
+
+PYTHONPATH=tests .venv/bin/python -m gates.rule_reference
+"""
 
 from __future__ import annotations
 
+import json
 import sys
 import typing as t
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PAGE = "docs/docsite/rst/rule_reference.rst"
+# The ids alone, for the control node.
+IDS = "plugins/plugin_utils/_data/rule_ids.json"
 
 HEAD = """\
 ..
@@ -90,12 +96,18 @@ def escaped(text: str) -> str:
     return text
 
 
+def ids(rules: t.Iterable[t.Any]) -> str:
+    """The ids of all rules, as JSON."""
+    return json.dumps(sorted(rule.id for rule in rules), indent=2) + "\n"
+
+
 def main() -> None:
-    """Write the page."""
+    """Write the page and the list of ids."""
     sys.path.insert(0, str(CHECKOUT / "build" / "collections"))
     from ansible_collections.labfleet.conda.plugins.module_utils._audit._catalogue import RULES
 
     (CHECKOUT / PAGE).write_text(page(RULES), encoding="utf-8")
+    (CHECKOUT / IDS).write_text(ids(RULES), encoding="utf-8")
 
 
 if __name__ == "__main__":
