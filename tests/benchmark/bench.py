@@ -428,6 +428,10 @@ PARTS = {
 
 def main() -> int:
     rows = []
+    unknown = [name for name in sys.argv[1:] if name not in PARTS]
+    if unknown:
+        print(f"bench: there is no part {', '.join(unknown)}; the parts are {', '.join(PARTS)}", file=sys.stderr)
+        return 2
     for name in sys.argv[1:] or PARTS:
         print(f"bench: measuring {name}", file=sys.stderr, flush=True)
         try:
