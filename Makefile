@@ -16,10 +16,10 @@ COLLECTIONS := build/collections
 
 help:
 	@echo "make demo      a small fleet on this machine, what the collection sees in it, and the audit report"
-	@echo "make test      all tests: unit, gates, integration"
+	@echo "make test      the tests: unit, gates, integration"
 	@echo "make lint      only the quick gates"
 	@echo "make docs      the HTML documentation, in build/docs"
-	@echo "make soak      the tests that kill and break a real update, 200 times"
+	@echo "make soak      the tests that take long: 200 kills of a real update, and those with the mark long"
 	@echo "make bench     the benchmark: one table of ratios"
 	@echo "make lab-up    start the hosts of the integration tests; make lab-down removes them"
 	@echo "make clean     remove what these targets have made in the checkout"
