@@ -30,8 +30,8 @@ install_packages() {
     } </dev/null >&2
 }
 
-# The Python of the system comes first: it is built to be fast, others often are not, which the tests take a third longer
-# with. A name on PATH may be a shim that refuses to start, and Debian splits ensurepip from its Python: ask each one.
+# The Python of the system comes first: it is built to be fast, and with others the tests can take a third longer. A name
+# on PATH may be a shim that refuses to start, and Debian splits ensurepip from its Python: ask each one.
 find_python() {
     for name in ${LABFLEET_PYTHON:-/usr/bin/python3 python3.13 python3.12 python3.11 python3.14 python3}; do
         "$name" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue

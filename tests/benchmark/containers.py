@@ -83,7 +83,7 @@ def look(wanted: Wanted, runs: int = 3) -> tuple[Cost, dict[str, t.Any]]:
 def measured() -> Found:
     """Look into fifty containers and all images of Docker."""
     with running(COUNT) as names:
-        os.environ.update({key: value for key, value in docker.environment().items() if key.startswith("DOCKER")})
+        os.environ.update(docker.variables())
         os.environ["CONTAINERS_CONF"] = os.devnull
         for number in range(IMAGES):  # each with a layer of its own on the large one
             docker.run("commit", names[number], f"labfleet-bench:{number}")

@@ -69,9 +69,7 @@ class Scale:
                 "audit_containers": "running",
                 "audit_users": [],
                 "audit_search_paths": [str(self.roots["S"] / "opt")],
-                "audit_engine_environment": {
-                    key: value for key, value in docker.environment().items() if key.startswith("DOCKER")
-                },
+                "audit_engine_environment": docker.variables(),
             }
         }
         self.roots[WITH_CONTAINERS] = Path("/")

@@ -16,6 +16,7 @@ import typing as t
 import pytest
 from lab import LabUnavailable, channel, docker, images, podman, prefixes
 from lab.installers import stand_in
+from lab.variants import some
 
 NAME, TAG = "labfleet-test-images/base", "debian-conda"
 LINE = f"{NAME}:{TAG}"
@@ -122,7 +123,7 @@ def role_of(name, ansible, folder, installer):
     return Role(ansible, engine, given)
 
 
-@pytest.fixture(params=["podman", pytest.param("docker", marks=pytest.mark.long)])
+@pytest.fixture(params=some(["podman", "docker"], 1))
 def role(request, ansible, tmp_path, installer):
     yield from cleaned(role_of(request.param, ansible, tmp_path, installer))
 

@@ -19,6 +19,7 @@ import pytest
 from integration.updating import Update, kill_tree, let_others_pass
 from lab import LabUnavailable, channel
 from lab.base import Base, copy_of, make_base
+from lab.variants import some
 
 WANTED = ("click", "six")
 
@@ -159,7 +160,7 @@ def test_age_and_size_of_a_real_cache(cached: Cached) -> None:
     assert cached.run(state="reported")["caches"][0]["bytes"] <= size - 1 + 8192
 
 
-@pytest.mark.parametrize("seconds", [pytest.param(0.0, marks=pytest.mark.long), 0.02])
+@pytest.mark.parametrize("seconds", some([0.02, 0.0], 1))
 def test_killed_at_any_instant_conda_can_use_the_cache(cached: Cached, seconds: float) -> None:
     given = {"prefix": None, "path": str(cached.pkgs), "state": "cleaned", "busy_seconds": 120}
     run = Update(cached.base, "conda_cache", **given)
@@ -245,7 +246,7 @@ def test_a_full_file_system_changes_nothing(cached: Cached, other: Path) -> None
 
 
 @pytest.mark.parametrize(("step", "seconds"), [("copies", 0.3), ("removes", 0.0)])
-@pytest.mark.parametrize("way", ["there", pytest.param("back", marks=pytest.mark.long)])
+@pytest.mark.parametrize("way", some(["there", "back"], 1))
 def test_a_move_killed_at_any_instant_leaves_one_whole_cache(
     cached: Cached, other: Path, step: str, seconds: float, way: str
 ) -> None:

@@ -16,6 +16,7 @@ import pytest
 from integration.ansible_run import Ansible
 from lab import hosts
 from lab.base import Base, make_base
+from lab.variants import some
 
 PROXY = "http://user:geheim@proxy.example.com:3128"
 COPY = {
@@ -47,7 +48,7 @@ class Module:
         return json.loads(result.read_text())
 
 
-@pytest.fixture(scope="module", params=["4.3.16", pytest.param("4.2.7", marks=pytest.mark.long)])
+@pytest.fixture(scope="module", params=some(["4.3.16", "4.2.7"], 1))
 def base(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Base:
     return make_base(tmp_path_factory.mktemp("config") / "base", request.param)
 

@@ -29,7 +29,6 @@ from lab.variants import some
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._snapshot_task import Task, run_task
 
-LONG = pytest.mark.long
 KILLS = int(os.environ.get("LABFLEET_KILLS", "4"))
 WRONG_SUM = "0" * 64
 
@@ -174,7 +173,7 @@ def test_nothing_is_started_before_the_sum_is_right(place: Place) -> None:
 
 @pytest.mark.parametrize(
     "damage",
-    ["conda does not start", pytest.param("conda is gone", marks=LONG), pytest.param("no record is left", marks=LONG)],
+    some(["conda does not start", "conda is gone", "no record is left"], 1),
 )
 def test_a_broken_base_is_replaced(place: Place, damage: str) -> None:
     base = place.old()

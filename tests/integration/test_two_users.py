@@ -11,6 +11,7 @@ import subprocess
 
 import pytest
 from lab import channel, hosts, prefixes
+from lab.variants import some
 
 HOST, PREFIX, FOLDER = "noconda", "/opt/labfleet-two", "/srv/labfleet-test-two"
 PUBLISHED = "/opt/labfleet-two-published"
@@ -136,7 +137,7 @@ def governed(ansible, lab_inventory, server):
     assert done.code == 0, done.output
 
 
-@pytest.mark.parametrize("rounds", [2, pytest.param(50, marks=pytest.mark.long)])
+@pytest.mark.parametrize("rounds", some([2, 50], 1))
 def test_two_users_make_the_same_environment_at_once(governed, rounds):
     done = hosts.run_on(HOST, "python3", "-c", ROUNDS, PREFIX, str(rounds), ",".join(USERS), ",".join(PACKAGES))
     assert done.returncode == 0, done.stderr

@@ -29,17 +29,19 @@ def folders() -> tuple[Path, Path]:
     return cache.root() / "docker", Path("/run") / f"labfleet-docker-{cache.recipe_key(str(cache.root()))}"
 
 
-def environment() -> dict[str, str]:
-    """The environment in which docker talks to the lab's dockerd."""
+def variables() -> dict[str, str]:
+    """The variables by which programs find the lab's dockerd."""
     _data, state = folders()
     home = state / "home"
     home.mkdir(parents=True, exist_ok=True)
     if not (home / "config.json").exists():  # Podman looks there too, and stops when there is none
         (home / "config.json").write_text("{}\n")
-    return dict(
-        os.environ, PATH=podman.search_path(), DOCKER_HOST=f"unix://{state}/docker.sock", DOCKER_CONFIG=str(home),
-        DOCKER_BUILDKIT="0",
-    )  # fmt: skip
+    return {"DOCKER_HOST": f"unix://{state}/docker.sock", "DOCKER_CONFIG": str(home), "DOCKER_BUILDKIT": "0"}
+
+
+def environment() -> dict[str, str]:
+    """The environment in which docker talks to the lab's dockerd."""
+    return {**os.environ, "PATH": podman.search_path(), **variables()}
 
 
 def run(*arguments: str, check: bool = True, timeout: float = 120) -> subprocess.CompletedProcess[str]:
@@ -143,4 +145,4 @@ def _bridge() -> None:
         subprocess.run(["ip", "link", "set", BRIDGE, "up"], check=True)
 
 
-__all__ = ("LABEL", "PROGRAMS", "down", "environment", "image", "inspect", "missing_packages", "run", "up")
+__all__ = ("LABEL", "PROGRAMS", "down", "environment", "image", "inspect", "missing_packages", "run", "up", "variables")
