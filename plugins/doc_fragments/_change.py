@@ -30,7 +30,8 @@ options:
     description:
       - What to do when processes run from the base prefix (those of its environments do not count). V(wait) for them up
         to O(busy_seconds), V(skip) the host without a failure, V(fail), or V(ignore) them. A package manager that is at
-        work in the prefix is waited for with V(ignore) as well.
+        work in the prefix is waited for with V(ignore) as well. With V(skip) it is no failure either that another
+        change by this collection has not ended within O(lock_seconds).
     type: str
     choices: [wait, skip, fail, ignore]
     default: wait

@@ -122,7 +122,8 @@ options:
   busy:
     description:
       - What to do when a conda or mamba that can use the cache is at work, or holds a lock in it. V(wait) for it up to
-        O(busy_seconds), V(skip) the cache without a failure, or V(fail).
+        O(busy_seconds), V(skip) the cache without a failure, or V(fail). With V(skip) it is no failure either
+        that another change of the cache by this collection has not ended within O(lock_seconds).
     type: str
     choices: [wait, skip, fail]
     default: wait

@@ -163,14 +163,15 @@ def _recovered(document: _Map) -> list[str]:
 
 
 def _held_by(document: _Map) -> list[str]:
-    """The processes for which hosts were deferred."""
+    """For what hosts were deferred."""
     lines = []
     for name, host in document["hosts"].items():
         for entry in host["prefixes"]:
             if entry["outcome"] == DEFERRED:
                 users = sorted({"user %s: %s" % (use["uid"], use["program"]) for use in entry.get("processes") or ()})
-                lines.append("%s: %s: %s" % (name, entry["prefix"], "; ".join(users) or "in use"))
-    return ["", "Deferred, because programs run there:", *map(plain_text, lines)] if lines else []
+                why = "; ".join(users) or entry.get("message") or "in use"
+                lines.append("%s: %s: %s" % (name, entry["prefix"], why))
+    return ["", "Deferred, because the prefix was in use:", *map(plain_text, lines)] if lines else []
 
 
 def _snapshots(document: _Map) -> list[str]:

@@ -25,6 +25,7 @@ from lab import LabUnavailable
 from lab.base import Base, copy_of, make_base
 
 from ansible_collections.labfleet.conda.plugins.module_utils._system._lock import PrefixLock
+from ansible_collections.labfleet.conda.plugins.modules import conda_update
 
 # From a path and the true content to the code, the content, and the length that is announced.
 Answer = t.Callable[[str, bytes], "tuple[int, bytes, int]"]
@@ -208,12 +209,23 @@ def test_who_does_not_get_the_lock_says_who_has_it(base: Base) -> None:
     assert update(base, lock_seconds=0)["outcome"] == "committed"
 
 
-def test_who_comes_while_conda_is_at_work_can_be_put_off(base: Base) -> None:
+def test_who_comes_while_conda_is_at_work_is_put_off_or_told_so(base: Base) -> None:
+    """At each instant, also at those at which conda has put itself away and not yet its new self in place."""
+    given = {name: spec.get("default") for name, spec in conda_update.ARGUMENT_SPEC.items()}
+    given.update(prefix=str(base.path), ledger=str(base.ledger), lock_seconds=0, busy="skip")
     first = Update(base)
     assert first.reach("apply")
-    second = update(base, busy="skip", lock_seconds=0)
-    assert second["outcome"] == "deferred" or "Another change is under way" in second["failed"]
+    said = []
+    while first.process.poll() is None:
+        for check in (True, False):
+            try:
+                said.append(conda_update.update(given, check=check, note=len)["outcome"])
+            except conda_update.ChangeError as error:
+                said.append(str(error))
     assert first.result()["outcome"] == "committed"
+    assert "deferred" in said
+    fine = ("deferred", "unchanged", "Another change is under way")
+    assert [text for text in said if not text.startswith(fine)] == []
 
 
 def test_the_real_conda_that_a_person_has_started_is_waited_for(base: Base) -> None:

@@ -76,6 +76,10 @@ def test_what_a_kill_seldom_leaves_is_put_right_too(model: Base, leave: t.Callab
     base = copy_of(model)
     assert Update(base).kill("apply", 0.0) and base.phase() == "apply"
     leave(base)
+    before = base.listing()
+    planned = update(base, check=True)
+    assert "is to be undone first" in str(planned.get("message") or planned["failed"])
+    assert differing(before, base.listing()) == []
     result = update(base)
     assert result.get("outcome") == "committed" and result["recovered"], result
     assert base.version() == "4.3.16" and base.leftovers() == [] and base.differences_to_records() == []

@@ -83,7 +83,7 @@ def test_a_host_where_programs_run_is_deferred(play, found):
     finally:
         hosts.run_on(HOST, "kill", process)
     assert (done.code, done.status(HOST)) == (0, "deferred") and found.version() == "4.3.13"
-    assert "Deferred, because programs run there:" in done.output and "python3.6" in done.output
+    assert "Deferred, because the prefix was in use:" in done.output and "python3.6" in done.output
     assert strict.code != 0
 
 

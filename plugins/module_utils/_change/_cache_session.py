@@ -208,6 +208,8 @@ def with_cache(
         kind = "refused" if isinstance(error, Refused) else "failed"
         return {"result": error.result, "records": records, "error": {"kind": kind, "message": str(error)}}
     except (Locked, SnapshotError) as error:
+        if waiting.how == SKIP and isinstance(error, Locked):
+            return {"result": {"outcome": "deferred", "message": str(error)}, "records": records, "error": None}
         return {"result": {}, "records": records, "error": {"kind": "refused", "message": str(error)}}
     except OSError as error:
         why = (error.strerror or str(error)).lower()

@@ -17,6 +17,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._errors imp
 from ansible_collections.labfleet.conda.plugins.module_utils._change._in_container import host_of
 from ansible_collections.labfleet.conda.plugins.module_utils._change._journal import DONE
 from ansible_collections.labfleet.conda.plugins.module_utils._change._place import Place, look_at, refuse_unless_ours
+from ansible_collections.labfleet.conda.plugins.module_utils._change._preflight import SKIP
 from ansible_collections.labfleet.conda.plugins.module_utils._change._prune import prune, prune_set_aside
 from ansible_collections.labfleet.conda.plugins.module_utils._change._session import (
     CREATE_ACTION,
@@ -54,6 +55,7 @@ _MAX_LOOKED_AT = 200
 # What planning, the snapshot, the verification and the way back may take, even on the slowest disk.
 _FORGET_SECONDS = 300.0
 _OTHER_SECONDS = 2 * 3600.0
+_TO_BE_UNDONE = "An interrupted change of %s is to be undone first; a run without check mode does so."
 _WRITTEN_LATER = "A later run has written this down, since the one that made the change was cut off before."
 
 
@@ -64,12 +66,13 @@ def run_work(
 
     Nothing of it can be trusted further than its owner; see told().
 
-    :param options: C(lock_seconds), C(time_limit) and C(grace) of the module, and C(download_seconds) if it has that.
+    :param options: C(lock_seconds), C(time_limit) and C(grace) of the module, and C(busy) and C(download_seconds) if it
+        has them.
     """
-    lock_seconds = options["lock_seconds"]
+    lock_seconds, skip = options["lock_seconds"], options.get("busy") == SKIP
 
     def run() -> _Map:
-        return with_session(place, work, what=what, lock_seconds=lock_seconds, check=check)
+        return with_session(place, work, what=what, lock_seconds=lock_seconds, check=check, skip=skip)
 
     return run_worker(place, run, options)
 
@@ -202,35 +205,45 @@ def earlier_run(
         journal = session.journal()
         if journal is None or journal.phase == DONE:
             return {}
-        text = "An interrupted change of %s is to be undone first; a run without check mode does so."
-        return {"changed": True, "message": text % session.place.subject}
+        return {"changed": True, "message": _TO_BE_UNDONE % session.place.subject}
     found = recover_all(store or session.store, note=note, check=whole)
     session.records += found
     return recovery(found)
 
 
-def recovered_first(
-    prefix: str, options: t.Mapping[str, t.Any], *, action: str, note: t.Callable[[str], None]
-) -> t.Optional[str]:
-    """Undo an interrupted change that has left a prefix without its tool, so that it can be looked at again.
+def settled_first(
+    prefix: str, options: t.Mapping[str, t.Any], *, action: str, note: t.Callable[[str], None], check: bool
+) -> _Map:
+    """See to it that a prefix can be looked at: its tool may be gone while it is changed, or after it was interrupted.
 
-    :param options: C(trusted_writers), C(lock_seconds), C(ledger) and C(run_id) of the module.
-    :returns: what was done; None where the tool is there, or nothing is to be undone.
+    A change that is under way is waited for. One that was interrupted and has left no tool is undone.
+
+    :param options: C(trusted_writers), C(busy), C(lock_seconds), C(ledger) and C(run_id) of the module.
+    :param check: change nothing.
+    :returns: C(recovered), what was done, None for nothing; C(outcome) where this is all that can be done now.
+    :raises ChangeError: another change goes on, or the interrupted one was not undone.
     """
     path = "/" + prefix.strip("/")
-    if not is_there("%s/%s/journal.json" % (path, STATE)):
-        return None
+    if not _is_pending(path):
+        return {"recovered": None}
     place = look_at(path, broken=True)
-    if place.version is not None and place.installation.program is not None:
-        return None
     refuse_unless_ours(place, trusted=options["trusted_writers"])
 
     def work(session: Session) -> _Map:
+        session.look_again(broken=True)
+        if not _is_pending(path) or (session.place.version and session.place.installation.program):
+            return {}
+        if check:
+            return {"changed": True, "outcome": "unchanged", "message": _TO_BE_UNDONE % path}
         session.records += recover_all(session.store, note=note)
-        return {"recovered": None, **recovery(session.records)}
+        return recovery(session.records)
 
-    answer = run_work(place, work, options, what="undoes a change")
-    return concluded(place, options, answer, {}, action=action, check=False)["recovered"]
+    answer = run_work(place, work, options, what="undoes a change", check=check)
+    return concluded(place, options, answer, {"recovered": None}, action=action, check=check)
+
+
+def _is_pending(prefix: str) -> bool:
+    return is_there("%s/%s/journal.json" % (prefix, STATE))
 
 
 def pruned(prefix: str, options: t.Mapping[str, t.Any], change: str) -> _Map:
@@ -254,4 +267,4 @@ def pruned(prefix: str, options: t.Mapping[str, t.Any], change: str) -> _Map:
     return result
 
 
-__all__ = ("concluded", "earlier_run", "pruned", "recovered_first", "run_work", "run_worker", "write_down")
+__all__ = ("concluded", "earlier_run", "pruned", "run_work", "run_worker", "settled_first", "write_down")

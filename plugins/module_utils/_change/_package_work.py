@@ -13,8 +13,8 @@ import typing as t
 from ansible_collections.labfleet.conda.plugins.module_utils._change._choose_tool import choose_tool, with_version
 from ansible_collections.labfleet.conda.plugins.module_utils._change._conclude import (
     concluded,
-    recovered_first,
     run_work,
+    settled_first,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._desired import ABSENT
 from ansible_collections.labfleet.conda.plugins.module_utils._change._desired_plan import DesiredPlanner, not_held
@@ -59,6 +59,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._files impo
 _Map = t.Dict[str, t.Any]
 _Note = t.Callable[[str], None]
 ACTION = "package"
+_NOTHING = {"changed": False, "outcome": "unchanged", "packages": [], "diagnoses": [], "snapshot": None, "tool": None}
 
 
 def change_one(options: t.Mapping[str, t.Any], wish: Wish, *, check: bool, note: _Note) -> _Map:
@@ -69,11 +70,13 @@ def change_one(options: t.Mapping[str, t.Any], wish: Wish, *, check: bool, note:
 
         base = base_of(str(environment))
     try:
-        recovered = None if check else recovered_first(str(base), options, action=ACTION, note=note)
+        first = settled_first(str(base), options, action=ACTION, note=note, check=check)
+        if "outcome" in first:
+            return dict(_NOTHING, prefix=environment or base, before={}, after={}, **first)
         place = look_at(str(base), None if environment == base else environment)
     except ScanError as error:
         raise Refused(str(error)) from error
-    return change_place(place, options, wish, check=check, note=note, recovered=recovered)
+    return change_place(place, options, wish, check=check, note=note, recovered=first["recovered"])
 
 
 def change_place(
@@ -87,8 +90,8 @@ def change_place(
 ) -> _Map:
     """Change an environment that was looked at."""
     versions = versions_in(glance_at(place.prefix), wish)
-    result: _Map = {"changed": recovered is not None, "prefix": place.prefix, "before": versions, "after": versions}
-    result.update(outcome="unchanged", packages=[], diagnoses=[], recovered=recovered, snapshot=None, tool=None)
+    result: _Map = dict(_NOTHING, prefix=place.prefix, before=versions, after=versions)
+    result.update(recovered=recovered, changed=recovered is not None)
     refuse_unless_ours(place, trusted=options["trusted_writers"])
     refuse_in_container(place.prefix, options, result)
     refuse_frozen(place, options, result)

@@ -207,9 +207,11 @@ def with_session(
     what: str,
     lock_seconds: float,
     check: bool = False,
+    skip: bool = False,
 ) -> t.Dict[str, t.Any]:
     """Do a piece of work under the lock of a prefix, as the owner, who this process is.
 
+    :param skip: it is no failure that somebody else keeps the lock; the outcome is C(deferred) then.
     :param check: leave no trace in the prefix: where nothing of ours is there, nobody else is at work.
     :returns: C(result), C(records) for the ledger, and C(error), None where all went well.
     """
@@ -222,6 +224,8 @@ def with_session(
         kind = "refused" if isinstance(error, Refused) else "failed"
         return {"result": error.result, "records": records, "error": {"kind": kind, "message": str(error)}}
     except (Locked, SnapshotError) as error:
+        if skip and isinstance(error, Locked):
+            return {"result": {"outcome": "deferred", "message": str(error)}, "records": records, "error": None}
         return {"result": {}, "records": records, "error": {"kind": "refused", "message": str(error)}}
     except OSError as error:
         text = "The work on %s stopped: %s%s." % (

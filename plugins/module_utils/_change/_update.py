@@ -12,8 +12,8 @@ import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._conclude import (
     concluded,
-    recovered_first,
     run_work,
+    settled_first,
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import ChangeError, Refused
 from ansible_collections.labfleet.conda.plugins.module_utils._change._in_container import refuse_in_container
@@ -44,6 +44,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._files impo
 
 _Map = t.Dict[str, t.Any]
 _Note = t.Callable[[str], None]
+_NOTHING = {"changed": False, "outcome": "unchanged", "packages": [], "diagnoses": [], "snapshot": None}
 
 
 def update(options: t.Mapping[str, t.Any], *, check: bool, note: _Note) -> _Map:
@@ -61,14 +62,15 @@ def update(options: t.Mapping[str, t.Any], *, check: bool, note: _Note) -> _Map:
         if program is not None:
             options = dict(options, version=options["version"] or NEWEST)
             return update_program(program, options, check=check, note=note)
-    recovered = None if check else recovered_first(str(options["prefix"]), options, action="update", note=note)
+    first = settled_first(str(options["prefix"]), options, action="update", note=note, check=check)
+    if "outcome" in first:
+        return dict(_NOTHING, prefix=options["environment"] or options["prefix"], before={}, after={}, **first)
     place = look_at(str(options["prefix"]), options["environment"])
     wish = solver_wish(place, options["solver"])
     wanted = wanted_packages(tool_of(place).package, _version(place, options), [*options["packages"], *wish.packages])
     versions = _versions(place, wanted)
-    result: _Map = {"changed": False, "prefix": place.prefix, "before": versions, "after": versions}
-    result.update(outcome="unchanged", packages=[], diagnoses=[], recovered=recovered, snapshot=None)
-    result["changed"] = recovered is not None
+    result: _Map = dict(_NOTHING, prefix=place.prefix, before=versions, after=versions)
+    result.update(recovered=first["recovered"], changed=first["recovered"] is not None)
     pending = is_there("%s/%s/journal.json" % (place.prefix, STATE))
     if not pending and not unmet(wanted, place.environment.records or []) and not wish.condarc:
         return result

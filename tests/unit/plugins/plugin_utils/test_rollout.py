@@ -189,10 +189,12 @@ def test_what_was_recovered_deferred_and_left_out_is_told():
         "a": outcome(recovered),
         "b": outcome({"outcome": "deferred", "message": "busy", "processes": uses}),
         "c": outcome(left_out=[{"prefix": "/home/bob/conda", "reason": "it is the user bob's own"}]),
+        "d": outcome({"outcome": "deferred", "message": "Another change is under way."}),
     }
     text = "\n".join(change_lines(report(hosts), rows=9))
     assert "a: /opt/conda: An interrupted run was undone." in text
     assert "b: /opt/conda: user 1000: python3.11" in text
+    assert "d: /opt/conda: Another change is under way." in text
     assert "c: /home/bob/conda: it is the user bob's own" in text
 
 
