@@ -41,9 +41,8 @@ collections:
 	@mkdir -p $(COLLECTIONS)/ansible_collections/labfleet
 	@ln -sfn "$(CURDIR)" $(COLLECTIONS)/ansible_collections/labfleet/conda
 
-# Three processes for two cores, since one often waits for a host.
 test: venv-gates packages browser
-	@$(PYTHON) -m pytest -n 3 --no-loadscope-reorder
+	@$(PYTHON) -m pytest -n 2 --no-loadscope-reorder
 
 lint: venv-gates
 	@$(PYTHON) -m pytest -q tests/unit/test_architecture.py tests/gates/test_style.py tests/gates/test_licences.py \

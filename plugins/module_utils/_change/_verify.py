@@ -25,7 +25,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._in_tool im
 from ansible_collections.labfleet.conda.plugins.module_utils._change._tool import Command as Question
 from ansible_collections.labfleet.conda.plugins.module_utils._change._tool import CommandRefused, Tool, told_version
 from ansible_collections.labfleet.conda.plugins.module_utils._system._clock import random_token
-from ansible_collections.labfleet.conda.plugins.module_utils._system._files import is_there
+from ansible_collections.labfleet.conda.plugins.module_utils._system._files import is_folder, is_there
 from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import mask_text
 from ansible_collections.labfleet.conda.plugins.module_utils._system._run import Command, Finished, NotStarted, Runner
 
@@ -59,7 +59,9 @@ class Driver:
         """The program to start for a question."""
         environment = {**self._environment, **question.environment}
         stop = 2 if self.tool.is_binary else 15  # micromamba and mamba 2 die of SIGTERM, and undo on SIGINT
-        return Command(question.argv, environment, seconds=seconds, stop_signal=stop, grace=grace)
+        # conda makes and removes a directory .empty where it is started, and two that share it disturb each other.
+        place = self.scratch if self.scratch and is_folder(self.scratch) else "/"
+        return Command(question.argv, environment, place, seconds=seconds, stop_signal=stop, grace=grace)
 
     def read(self, question: Question, done: Finished) -> Answer:
         """The answer to a question."""

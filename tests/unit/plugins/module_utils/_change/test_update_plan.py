@@ -237,3 +237,11 @@ def test_micromamba_is_interrupted_and_not_terminated():
     """Trap: SIGTERM kills a micromamba on the spot, on SIGINT it undoes what it has begun."""
     tool = Tool("micromamba", "2.8.1", "/opt/x/bin/micromamba", "/opt/x", None)
     assert Driver(tool, Answers(), {}).command(tool.version_command()).stop_signal == 2
+
+
+def test_the_tool_is_started_in_a_directory_of_our_own(tmp_path):
+    """In one that is shared, conda's own .empty fails it now and then: it leaves .condatmp, and that is no good end."""
+    tool = Tool("conda", "26.7.0", "/opt/x/bin/conda", "/opt/x", None)
+    question = tool.version_command()
+    assert Driver(tool, Answers(), {"XDG_CACHE_HOME": str(tmp_path)}).command(question).directory == str(tmp_path)
+    assert Driver(tool, Answers(), {"XDG_CACHE_HOME": "/no/such"}).command(question).directory == "/"
