@@ -6,6 +6,8 @@
 
 make bench                      all rows
 .venv/bin/python tests/benchmark/bench.py own audit      only these parts
+
+LABFLEET_CONDA is the path of another conda than that of the lab, with which the audit is compared too.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import typing as t
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+OTHER_CONDA = os.environ.get("LABFLEET_CONDA", "")
 sys.path[:0] = [str(CHECKOUT / "tests"), str(CHECKOUT / "build" / "collections")]
 
 from benchmark import audits, config, containers, desired, entrypoint, govern, rollback, scale, updates  # noqa: E402
@@ -76,6 +79,20 @@ def conda_seconds(shape: Shape) -> float:
         started = time.perf_counter()
         for command in real_conda_commands(shape):
             subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        rounds.append(time.perf_counter() - started)
+    return min(rounds)
+
+
+def other_seconds(shape: Shape, verb: str) -> float:
+    """How long another conda takes to list, or to examine, all environments of a shape: the better of two rounds."""
+    rounds = []
+    for _round in range(2):
+        started = time.perf_counter()
+        for prefix in map(shape.real, shape.environments):
+            command = [OTHER_CONDA, verb, "-p", prefix]  # doctor ends with 1 where it has found something
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode > 1 or not done.stdout:
+                raise SystemExit(f"{' '.join(command)} failed: {done.stderr[-500:]}")
         rounds.append(time.perf_counter() - started)
     return min(rounds)
 
@@ -151,14 +168,22 @@ def whole_task() -> t.Iterator[Row]:
 
 
 def own_audit() -> t.Iterator[Row]:
-    """The audit's own work on shape M against the real conda's list of each environment."""
+    """The audit's own work on shape M against the real conda's list of each environment.
+
+    Beside that of the lab, which is old, against list and doctor of the conda that LABFLEET_CONDA names.
+    """
     shape = build("M")
     theirs = conda_seconds(shape)
+    others = {verb: other_seconds(shape, verb) for verb in ("list", "doctor")} if OTHER_CONDA else {}
     count = f"{len(shape.bases)} info + {len(shape.environments)} list: {theirs:.1f} s"
     for what, options in (("all rules", {"storage": True}), ("defaults", {}), ("no files", {"integrity": "none"})):
         ours = audits.audit(shape.root, **options)["wall"]
         ratio, texts = theirs / ours, (f"audit of shape M, {what}", f"{ours * 1000:.0f} ms", count)
         yield Row(*texts, f"{ratio:.0f} x faster", ">= 20 x", ratio >= 20)
+        for verb, seconds in others.items():
+            told = f"{len(shape.environments)} {verb} of {OTHER_CONDA}: {seconds:.1f} s"
+            texts, ratio = ("the same", f"{ours * 1000:.0f} ms", told), seconds / ours
+            yield Row(*texts, f"{ratio:.0f} x faster", ">= 20 x", ratio >= 20)
     large = build("L")
     answer = audits.audit(large.root, runs=1)
     texts = ("audit of shape L", f"{answer['wall']:.1f} s", "", f"{answer['megabytes']:.0f} MB", "")
@@ -268,11 +293,13 @@ def safety() -> t.Iterator[Row]:
     """What the transaction costs against the bare command, and what a run costs that has nothing to do.
 
     A channel of 80 records and a change of one package, which are the lab's, exist nowhere else; so the third case has
-    a channel of 10,000 records by HTTP and a change of 12 packages with 4,000 files.
+    a channel of 150,000 records beside it, and the last one has a channel of 10,000 records by HTTP and a change of 12
+    packages with 4,000 files.
     """
     cases = (
         ("conda alone, channel of the lab", 1.5),
         ("the same, large base", 1.25),
+        ("the same, and a channel of 150,000", 1.25),
         ("12 packages, channel of 10,000, large base", 1.25),
     )
     for item, (what, wanted) in zip(updates.measured(), cases, strict=True):

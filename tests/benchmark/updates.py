@@ -16,7 +16,7 @@ import time
 import typing as t
 from pathlib import Path
 
-from benchmark import realistic, rollback
+from benchmark import desired, realistic, rollback
 from gates import toolbox
 from integration.updating import Update
 from lab.base import Base, copy_of, make_base
@@ -49,15 +49,19 @@ class Case(t.NamedTuple):
     :param packages: what is to come beside conda>=4.3.16.
     :param back: what the bare command takes back afterwards.
     :param prepare: puts the base into the state from which the change is timed.
+    :param channels: what is read beside the channel of the base.
     """
 
     packages: tuple[str, ...] = ()
     back: tuple[str, ...] = ("conda=4.3.13",)
     prepare: t.Callable[[Base], None] = lambda base: None
+    channels: tuple[str, ...] = ()
+    rounds: int = ROUNDS
 
 
 def measured() -> list[Cost]:
-    """The lab's base prefix; the same with 25,000 files more; that with a channel and a change of realistic size."""
+    """The lab's base prefix; the same with 25,000 files more, with the channel of the lab and a large one beside it;
+    that with a channel and a change of realistic size."""
     top = toolbox.cache() / "bench" / "update"
     shutil.rmtree(top, ignore_errors=True)
     top.mkdir(parents=True)
@@ -66,6 +70,8 @@ def measured() -> list[Cost]:
         found = [cost(base, Case())]
         enlarge(base)
         found.append(cost(base, Case()))
+        large = desired.large_channel(top / "large", desired.LARGE_CHANNEL)
+        found.append(cost(base, Case(channels=(large,), rounds=desired.FEW_ROUNDS)))
         realistic.make_channel(base)
         with realistic.Server(base.channels) as server:
             realistic.use_channel(base, server.url)
@@ -78,14 +84,16 @@ def measured() -> list[Cost]:
 def cost(base: Base, case: Case) -> Cost:
     """The medians of some rounds, the two ways in turn; the bare command takes conda back in between."""
     copy_of(base)
+    named = [word for url in case.channels for word in ("-c", url)]
     install(base, "conda>=4.3.16", *case.packages)
     install(base, *case.back)
     spent: dict[str, list[Spent]] = {"bare": [], "ours": [], "nothing": []}
     options = {"version": ">=4.3.16", "packages": list(case.packages), "keep_snapshots": 1}
-    for _round in range(ROUNDS):
+    options.update(channels=list(case.channels), override_channels=False)
+    for _round in range(case.rounds):
         case.prepare(base)
         with measure(spent["bare"]):
-            install(base, "conda>=4.3.16", *case.packages)
+            install(base, *named, "conda>=4.3.16", *case.packages)
         install(base, *case.back)
         case.prepare(base)
         with measure(spent["ours"]):
