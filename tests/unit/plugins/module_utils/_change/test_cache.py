@@ -29,6 +29,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan imp
 from ansible_collections.labfleet.conda.plugins.module_utils._ledger._place import place_at
 from ansible_collections.labfleet.conda.plugins.module_utils._ledger._read import read
 from ansible_collections.labfleet.conda.plugins.module_utils._system import _close_off, _trash
+from ansible_collections.labfleet.conda.plugins.module_utils._system._lock import PrefixLock
 from ansible_collections.labfleet.conda.plugins.module_utils._system._users_of import Use
 from ansible_collections.labfleet.conda.plugins.modules.conda_cache import ARGUMENT_SPEC
 
@@ -409,6 +410,21 @@ def test_a_lock_that_is_held_holds_the_change_up(place, holder, name):
         place.run(busy_seconds=0.3)
     process.communicate()
     assert B in removed(place.run(busy="fail"))
+
+
+def test_another_change_of_the_cache_that_goes_on_is_a_failure_or_puts_it_off(place):
+    place.package(B)
+    os.mkdir(place.pkgs + "/.labfleet-conda", 0o700)
+    folder = os.open(place.pkgs + "/.labfleet-conda", os.O_RDONLY)
+    try:
+        with PrefixLock(folder, "x", what="cleans", wait_seconds=0):
+            with pytest.raises(ChangeError, match="Another change is under way"):
+                place.run(lock_seconds=0)
+            put_off = place.run(lock_seconds=0, busy="skip")
+    finally:
+        os.close(folder)
+    assert (put_off["outcome"], put_off["changed"]) == ("deferred", False) and B in place.names()
+    assert B in removed(place.run())
 
 
 def test_an_old_lock_counts_only_while_its_process_lives(place):
