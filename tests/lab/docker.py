@@ -84,9 +84,11 @@ def up() -> None:
             "--ip-forward=false", "--ip-masq=false",
         ]  # fmt: skip
         data.mkdir(parents=True, exist_ok=True)
+        # It outlives the tests, and their directory for temporary files.
+        env = {name: value for name, value in environment().items() if name != "TMPDIR"}
         with open(state / "dockerd.log", "wb") as log:
             process = subprocess.Popen(
-                command, env=environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                command, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
         while not _answers():
             if process.poll() is not None or time.monotonic() - started > _START_SECONDS:
