@@ -38,7 +38,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._cache_spli
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._conclude import write_down
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import ChangeError, Failed, Refused
-from ansible_collections.labfleet.conda.plugins.module_utils._change._journal import Journal
+from ansible_collections.labfleet.conda.plugins.module_utils._change._journal import Journal, is_pending
 from ansible_collections.labfleet.conda.plugins.module_utils._change._options import refuse_options
 from ansible_collections.labfleet.conda.plugins.module_utils._change._store import STATE
 from ansible_collections.labfleet.conda.plugins.module_utils._change._told import told
@@ -55,7 +55,6 @@ from ansible_collections.labfleet.conda.plugins.module_utils._discover._cache_co
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._cache_uses import CacheUses
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import Look, Options
 from ansible_collections.labfleet.conda.plugins.module_utils._system._clock import seconds_now
-from ansible_collections.labfleet.conda.plugins.module_utils._system._files import is_there
 from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import clean as cleaned
 from ansible_collections.labfleet.conda.plugins.module_utils._system._root import Root
 from ansible_collections.labfleet.conda.plugins.module_utils._system._tree_copy import unwritable
@@ -135,7 +134,7 @@ class _Task:
             refuse_unless_owner(place, self.root)
         entry = _entry(place)
         result["caches"].append(entry)
-        pending = state != REPORTED and is_there("%s/%s/journal.json" % (place.path, STATE))
+        pending = state != REPORTED and is_pending(place.path)
         if pending and self.check:
             text = "An interrupted change of %s is to be finished first; a run without check mode does so."
             result.update(changed=True, message=text % place.path)

@@ -15,7 +15,7 @@ import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import Failed, Refused
 from ansible_collections.labfleet.conda.plugins.module_utils._change._in_container import host_of
-from ansible_collections.labfleet.conda.plugins.module_utils._change._journal import DONE
+from ansible_collections.labfleet.conda.plugins.module_utils._change._journal import DONE, is_pending
 from ansible_collections.labfleet.conda.plugins.module_utils._change._place import Place, look_at, refuse_unless_ours
 from ansible_collections.labfleet.conda.plugins.module_utils._change._preflight import SKIP
 from ansible_collections.labfleet.conda.plugins.module_utils._change._prune import prune, prune_set_aside
@@ -26,7 +26,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._session im
     forget,
     with_session,
 )
-from ansible_collections.labfleet.conda.plugins.module_utils._change._store import STATE, SnapshotError
+from ansible_collections.labfleet.conda.plugins.module_utils._change._store import SnapshotError
 from ansible_collections.labfleet.conda.plugins.module_utils._change._told import one_line, told
 from ansible_collections.labfleet.conda.plugins.module_utils._change._transaction import (
     COMMITTED,
@@ -43,7 +43,6 @@ from ansible_collections.labfleet.conda.plugins.module_utils._ledger._place impo
 from ansible_collections.labfleet.conda.plugins.module_utils._ledger._read import read
 from ansible_collections.labfleet.conda.plugins.module_utils._ledger._record import Filters
 from ansible_collections.labfleet.conda.plugins.module_utils._system._clock import seconds_now
-from ansible_collections.labfleet.conda.plugins.module_utils._system._files import is_there
 from ansible_collections.labfleet.conda.plugins.module_utils._system._redact import clean
 from ansible_collections.labfleet.conda.plugins.module_utils._system._worker import WorkerDied, run_as
 
@@ -224,14 +223,14 @@ def settled_first(
     :raises ChangeError: another change goes on, or the interrupted one was not undone.
     """
     path = "/" + prefix.strip("/")
-    if not _is_pending(path):
+    if not is_pending(path):
         return {"recovered": None}
     place = look_at(path, broken=True)
     refuse_unless_ours(place, trusted=options["trusted_writers"])
 
     def work(session: Session) -> _Map:
         session.look_again(broken=True)
-        if not _is_pending(path) or (session.place.version and session.place.installation.program):
+        if not is_pending(path) or (session.place.version and session.place.installation.program):
             return {}
         if check:
             return {"changed": True, "outcome": "unchanged", "message": _TO_BE_UNDONE % path}
@@ -240,10 +239,6 @@ def settled_first(
 
     answer = run_work(place, work, options, what="undoes a change", check=check)
     return concluded(place, options, answer, {"recovered": None}, action=action, check=check)
-
-
-def _is_pending(prefix: str) -> bool:
-    return is_there("%s/%s/journal.json" % (prefix, STATE))
 
 
 def pruned(prefix: str, options: t.Mapping[str, t.Any], change: str) -> _Map:

@@ -40,6 +40,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._env_target
 from ansible_collections.labfleet.conda.plugins.module_utils._change._env_work import EnvWork
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import ChangeError, Refused
 from ansible_collections.labfleet.conda.plugins.module_utils._change._in_container import refuse_in_container
+from ansible_collections.labfleet.conda.plugins.module_utils._change._journal import is_pending
 from ansible_collections.labfleet.conda.plugins.module_utils._change._options import refuse_options
 from ansible_collections.labfleet.conda.plugins.module_utils._change._packages import (
     NoEnvironment,
@@ -49,11 +50,10 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._packages i
 from ansible_collections.labfleet.conda.plugins.module_utils._change._place import Place, look_at, refuse_unless_ours
 from ansible_collections.labfleet.conda.plugins.module_utils._change._preflight import put_off
 from ansible_collections.labfleet.conda.plugins.module_utils._change._session import Session, tool_of
-from ansible_collections.labfleet.conda.plugins.module_utils._change._store import STATE
 from ansible_collections.labfleet.conda.plugins.module_utils._change._work import refuse_frozen
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import Environment
 from ansible_collections.labfleet.conda.plugins.module_utils._spec._request import Request
-from ansible_collections.labfleet.conda.plugins.module_utils._system._files import is_there, read_text
+from ansible_collections.labfleet.conda.plugins.module_utils._system._files import read_text
 from ansible_collections.labfleet.conda.plugins.module_utils._system._new_prefix import take_away
 from ansible_collections.labfleet.conda.plugins.module_utils._system._platform import conda_platform
 
@@ -107,7 +107,7 @@ class _Wish:
         read = read_names if self._wanted.state == PRESENT else read_packages
         environment = _environment(target.prefix, read, over=True)
         plan = self._wanted.open_in(environment)
-        pending = is_there("%s/%s/journal.json" % (target.prefix, STATE))
+        pending = is_pending(target.prefix)
         if plan.is_empty and not pending:
             return self._result
         place = look_at(self._options["prefix"], target.prefix)

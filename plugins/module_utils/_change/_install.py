@@ -24,6 +24,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._env_create
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._env_target import maker_of, real_path
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import Failed, Refused
+from ansible_collections.labfleet.conda.plugins.module_utils._change._journal import is_pending
 from ansible_collections.labfleet.conda.plugins.module_utils._change._package_changes import diff_texts
 from ansible_collections.labfleet.conda.plugins.module_utils._change._packages import read_packages
 from ansible_collections.labfleet.conda.plugins.module_utils._change._place import (
@@ -45,7 +46,6 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._replace_ch
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._session import Session, identifier
 from ansible_collections.labfleet.conda.plugins.module_utils._change._source import DOWNLOAD
-from ansible_collections.labfleet.conda.plugins.module_utils._change._store import STATE
 from ansible_collections.labfleet.conda.plugins.module_utils._change._transaction import COMMITTED, transact
 from ansible_collections.labfleet.conda.plugins.module_utils._change._update_change import plain_change
 from ansible_collections.labfleet.conda.plugins.module_utils._system._durable import remove_tree
@@ -65,7 +65,7 @@ def install_or_replace(options: _Options, *, check: bool, note: _Note) -> _Map:
     refuse_wish(options)
     prefix = real_path("/" + options["prefix"].strip("/"))
     cleared: _Map = {}
-    if not check and is_there("%s/%s/journal.json" % (prefix, STATE)):
+    if not check and is_pending(prefix):
         cleared = _clear_half_made(look_at(prefix, broken=True), options, note)
     if is_there(prefix):
         return replace(options, check=check, note=note)

@@ -16,11 +16,13 @@ import json
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import Failed
+from ansible_collections.labfleet.conda.plugins.module_utils._change._store import STATE
 from ansible_collections.labfleet.conda.plugins.module_utils._system._durable import (
     read_file,
     remove_file,
     write_durably,
 )
+from ansible_collections.labfleet.conda.plugins.module_utils._system._files import is_there
 
 FILE_NAME = "journal.json"
 FORMAT = 1
@@ -48,6 +50,11 @@ class Journal(t.NamedTuple):
     caches: t.Tuple[str, ...]
     record: t.Dict[str, t.Any]
     earlier: t.Tuple[t.Dict[str, t.Any], ...] = ()
+
+
+def is_pending(prefix: str) -> bool:
+    """Whether a change of a prefix, or of a cache, is under way, or was cut off."""
+    return is_there("%s/%s/%s" % (prefix, STATE, FILE_NAME))
 
 
 def read_journal(folder: int, prefix: str) -> t.Optional[Journal]:
@@ -109,6 +116,7 @@ __all__ = (
     "SNAPSHOT",
     "VERIFY",
     "clear_journal",
+    "is_pending",
     "read_journal",
     "write_journal",
 )

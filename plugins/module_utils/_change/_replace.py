@@ -27,6 +27,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._emptying i
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import ChangeError, Failed, Refused
 from ansible_collections.labfleet.conda.plugins.module_utils._change._in_container import refuse_in_container
+from ansible_collections.labfleet.conda.plugins.module_utils._change._journal import is_pending
 from ansible_collections.labfleet.conda.plugins.module_utils._change._keep import CONFIGURATION
 from ansible_collections.labfleet.conda.plugins.module_utils._change._options import refuse_options
 from ansible_collections.labfleet.conda.plugins.module_utils._change._package_changes import diff_texts
@@ -89,7 +90,7 @@ def replace(options: t.Mapping[str, t.Any], *, check: bool, note: _Note) -> _Map
     refuse_wish(options)
     place = look_at(str(options["prefix"]), broken=True)
     result = begun(place)
-    pending = is_there("%s/%s/journal.json" % (place.prefix, STATE))
+    pending = is_pending(place.prefix)
     if not pending and is_done(place, options):
         return result
     refuse_unless_ours(place, trusted=options["trusted_writers"])

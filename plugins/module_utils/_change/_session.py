@@ -211,8 +211,8 @@ def with_session(
 ) -> t.Dict[str, t.Any]:
     """Do a piece of work under the lock of a prefix, as the owner, who this process is.
 
-    :param skip: it is no failure that somebody else keeps the lock; the outcome is C(deferred) then.
     :param check: leave no trace in the prefix: where nothing of ours is there, nobody else is at work.
+    :param skip: it is no failure that somebody else keeps the lock; the outcome is C(deferred) then.
     :returns: C(result), C(records) for the ledger, and C(error), None where all went well.
     """
     records: t.List[t.Dict[str, t.Any]] = []

@@ -17,6 +17,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._conclude i
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._errors import ChangeError, Refused
 from ansible_collections.labfleet.conda.plugins.module_utils._change._in_container import refuse_in_container
+from ansible_collections.labfleet.conda.plugins.module_utils._change._journal import is_pending
 from ansible_collections.labfleet.conda.plugins.module_utils._change._options import refuse_options
 from ansible_collections.labfleet.conda.plugins.module_utils._change._place import Place, look_at, refuse_unless_ours
 from ansible_collections.labfleet.conda.plugins.module_utils._change._preflight import (
@@ -25,7 +26,6 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._preflight 
 from ansible_collections.labfleet.conda.plugins.module_utils._change._program import micromamba_at, update_program
 from ansible_collections.labfleet.conda.plugins.module_utils._change._session import Session, tool_of
 from ansible_collections.labfleet.conda.plugins.module_utils._change._solver_wish import KEEP, SolverWish, solver_wish
-from ansible_collections.labfleet.conda.plugins.module_utils._change._store import STATE
 from ansible_collections.labfleet.conda.plugins.module_utils._change._update_change import (
     Settings,
 )
@@ -40,7 +40,6 @@ from ansible_collections.labfleet.conda.plugins.module_utils._change._wanted imp
 )
 from ansible_collections.labfleet.conda.plugins.module_utils._change._work import Work, refuse_frozen, tool_options
 from ansible_collections.labfleet.conda.plugins.module_utils._prefix._environment import Environment
-from ansible_collections.labfleet.conda.plugins.module_utils._system._files import is_there
 
 _Map = t.Dict[str, t.Any]
 _Note = t.Callable[[str], None]
@@ -71,7 +70,7 @@ def update(options: t.Mapping[str, t.Any], *, check: bool, note: _Note) -> _Map:
     versions = _versions(place, wanted)
     result: _Map = dict(_NOTHING, prefix=place.prefix, before=versions, after=versions)
     result.update(recovered=first["recovered"], changed=first["recovered"] is not None)
-    pending = is_there("%s/%s/journal.json" % (place.prefix, STATE))
+    pending = is_pending(place.prefix)
     if not pending and not unmet(wanted, place.environment.records or []) and not wish.condarc:
         return result
     refuse_unless_ours(place, trusted=options["trusted_writers"])
