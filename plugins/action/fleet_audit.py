@@ -22,6 +22,7 @@ from ansible_collections.labfleet.conda.plugins.plugin_utils._audit_report impor
 )
 from ansible_collections.labfleet.conda.plugins.plugin_utils._control_node import ControlNodeAction
 from ansible_collections.labfleet.conda.plugins.plugin_utils._host_result import registered
+from ansible_collections.labfleet.conda.plugins.plugin_utils._hosts import rare_collections
 from ansible_collections.labfleet.conda.plugins.plugin_utils._output import permissions
 from ansible_collections.labfleet.conda.plugins.plugin_utils._shown import show
 
@@ -44,6 +45,10 @@ ARGUMENT_SPEC = {
 
 class ActionModule(ControlNodeAction):
     def run(self, tmp=None, task_vars=None):
+        with rare_collections():
+            return self._run(tmp, task_vars)
+
+    def _run(self, tmp, task_vars):
         result = super().run(tmp, task_vars)
         _unused, options = self.validate_argument_spec(
             argument_spec=ARGUMENT_SPEC,

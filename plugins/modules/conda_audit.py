@@ -175,10 +175,15 @@ options:
   variables:
     description:
       - What the names of variables start with, such as V(audit), from which the options are taken that the task leaves
-        out, for example O(depth) from C(audit_depth). All but O(families) and O(packed) can come from there; O(root)
-        comes from C(conda_root), and O(policy) from C(conda_policy_base), C(conda_policy_platform) and
-        C(conda_policy_user).
-      - A task with many templates costs the control node much time for each host; variables that are not set cost none.
+        out, for example O(depth) from C(audit_depth). All but O(packed) can come from there; O(root) comes from
+        C(conda_root), and O(policy) from C(conda_policy_base), C(conda_policy_platform) and C(conda_policy_user).
+      - Where C(audit_families) is not set, the tags of the run that are in the list C(audit_all_families) are the
+        families, or all of that list but the tags that the run skips.
+      - C(audit_engine_environment) adds to the environment of the task. C(audit_become=false) takes back the become of
+        the task. After C(audit_timeout) seconds, or 60 more than O(time_limit), a host that does nothing any more is
+        given up, unless the task has a timeout of its own.
+      - A task with a single template costs the control node a sixth of the time that it has for a host; variables that
+        are not set cost none.
     type: str
   time_limit:
     description:
@@ -452,6 +457,7 @@ images:
 packed:
   description:
     - With O(packed), what would be returned without it, as one text. RV(counts) and RV(complete) are returned as well.
+    - What the control node has to add to that is the text C(added), of the same form.
   returned: success, with O(packed)
   type: str
   sample: eJyrVkrLzEvJzEsvVrKKjq0FAC5KBew=

@@ -238,7 +238,7 @@ def _rule_texts(catalogue: _Map, found: t.Iterable[_Map]) -> dict[str, t.Any]:
 def _advisory_texts(advisories: _Map, found: t.Iterable[_Map], before: _Map) -> dict[str, t.Any]:
     """The texts of the advisories that fired; those that the data of now lack are those of the report before."""
     known = advisories_by_id(advisories)
-    fired = {name for finding in found for name in advisory_ids(finding)}
+    fired = {name for finding in found if finding.get("details") for name in advisory_ids(finding)}
     return {
         name: {**{field: known[name].get(field) for field in ADVISORY_TEXTS}, "url": _url(known[name])}
         if name in known
@@ -262,7 +262,7 @@ def advisories_by_id(advisories: _Map) -> dict[str, _Map]:
 def advisory_ids(finding: _Map) -> list[str]:
     """The ids of the advisories that a finding is about."""
     given = (finding.get("details") or {}).get("advisories") or ()
-    return [item["id"] if isinstance(item, t.Mapping) else str(item) for item in given]
+    return [item["id"] if isinstance(item, dict) else str(item) for item in given]
 
 
 def read_document(text: str, path: str) -> dict[str, t.Any]:

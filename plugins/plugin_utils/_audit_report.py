@@ -28,8 +28,8 @@ from ansible_collections.labfleet.conda.plugins.plugin_utils._gates import SEVER
 from ansible_collections.labfleet.conda.plugins.plugin_utils._gpu_table import gpu_rows
 from ansible_collections.labfleet.conda.plugins.plugin_utils._host_names import merge_host_names
 from ansible_collections.labfleet.conda.plugins.plugin_utils._output import write_pieces
-from ansible_collections.labfleet.conda.plugins.plugin_utils._reports import FORMATS, ReportError, render
-from ansible_collections.labfleet.conda.plugins.plugin_utils._saved_report import fingerprint, read_report
+from ansible_collections.labfleet.conda.plugins.plugin_utils._reports import FORMATS, ReportError, as_json, render
+from ansible_collections.labfleet.conda.plugins.plugin_utils._saved_report import Fingerprint, fingerprint, read_report
 from ansible_collections.labfleet.conda.plugins.plugin_utils._table import MAX_LINE, fold, render_table
 
 _Map = dict[str, t.Any]
@@ -62,6 +62,7 @@ class Report:
         self.warnings: list[str] = []
         self.summary_before: _Map | None = None
         self._known: tuple[str, str, _Map] | None = None  # path, fingerprint and summary of a report that was read
+        self._digest: str | None = None
 
     @classmethod
     def from_file(cls, path: str, **gates: t.Any) -> Report:
@@ -138,9 +139,10 @@ class Report:
         trend = self.document["trend"]
         if trend:
             trend = {key: trend[key] for key in ("previous", "new", "open", "fixed")}
+        self._digest = render("markdown", self.document)
         return {
             "table": lines,
-            "digest": render("markdown", self.document),
+            "digest": self._digest,
             "summary": self.document["summary"],
             "trend": trend,
             "gate": self.gate,
@@ -163,11 +165,11 @@ class Report:
         before = self._before(os.path.join(dest, FORMATS["json"].file))
         if write and not os.path.isdir(dest):
             os.mkdir(dest, 0o700)
-        files, failed, changed = {}, {}, before != fingerprint(self.document)
+        files, failed, changed, now = {}, {}, before is None, Fingerprint()
         for name in dict.fromkeys(formats):
             path = os.path.join(dest, FORMATS[name].file)
             try:
-                chunks = _begun(FORMATS[name].chunks(self.document))
+                chunks = _begun(self._pieces(name, now))
                 new = not os.path.exists(path)
                 if write:
                     write_pieces(path, chunks, mode=mode)
@@ -177,7 +179,18 @@ class Report:
                 failed[name] = "%s: %s could not be written: %s." % (name, path, (error.strerror or str(error)).lower())
             else:
                 files[name], changed = path, changed or new
+        if not changed:
+            told = now.value() if write and "json" in files else fingerprint(self.document)
+            changed = told != before
         return Written(files, failed, changed and bool(files))
+
+    def _pieces(self, name: str, now: Fingerprint) -> t.Iterator[str]:
+        """The text of a format; the encoding of all hosts takes long and is done once."""
+        if name == "json":
+            return as_json(self.document, now.add)
+        if name == "markdown" and self._digest is not None:
+            return iter([self._digest])
+        return FORMATS[name].chunks(self.document)
 
     def _before(self, path: str) -> str | None:
         """The fingerprint of the report that is there, None where there is none that can be read."""

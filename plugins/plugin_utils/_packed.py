@@ -17,6 +17,8 @@ from ansible_collections.labfleet.conda.plugins.module_utils._audit._packed impo
 _MOST = 256 * 1024 * 1024
 # What is looked at without unpacking.
 _COPIED = ("counts", "complete")
+# The values that hold others; what stands in a later one counts.
+_TEXTS = ("packed", "added")
 
 _Map = dict[str, t.Any]
 
@@ -26,23 +28,32 @@ def opened(result: t.Mapping[str, t.Any]) -> _Map:
 
     :raises ValueError: what the host has sent is nothing that can be read; says so in one sentence.
     """
-    rest = {key: value for key, value in result.items() if key != "packed"}
-    if "packed" not in result:
-        return rest
+    found = {key: value for key, value in result.items() if key not in _TEXTS}
     try:
-        return {**unpack(result["packed"], most=_MOST), **rest}
+        for key in reversed(_TEXTS):
+            if key in result:
+                found = {**unpack(result[key], most=_MOST), **found}
     except ValueError as error:
         raise ValueError("The findings that the host has sent are %s." % error) from None
+    return found
 
 
-def closed(found: t.Mapping[str, t.Any], result: t.Mapping[str, t.Any]) -> _Map:
-    """The result of opened() with what was found as one text again.
+def closed(found: t.Mapping[str, t.Any], before: t.Mapping[str, t.Any], result: t.Mapping[str, t.Any]) -> _Map:
+    """The result of opened() as text again, after some of it has changed.
 
+    What is in containers and images may have changed, too; with any of them, or with other findings, all is packed
+    anew, and else what was added is a text of its own, since it takes long to pack all the rest once more.
+
+    :param before: what opened() returned.
     :param result: what opened() was given; what stands in it beside the text stays as it is.
     """
-    rest = {key: value for key, value in result.items() if key != "packed"}
+    rest = {key: value for key, value in result.items() if key not in _TEXTS}
     packed = {key: value for key, value in found.items() if key not in rest}
-    return {**rest, **{key: packed[key] for key in _COPIED if key in packed}, "packed": pack(packed, level=1)}
+    copied = {key: packed[key] for key in _COPIED if key in packed}
+    if found.get("containers") or found.get("images") or found.get("findings") != before.get("findings"):
+        return {**rest, **copied, "packed": pack(packed, level=1)}
+    added = {key: value for key, value in packed.items() if key not in before or before[key] != value}
+    return {**rest, **copied, "packed": result["packed"], "added": pack(added, level=1)}
 
 
 __all__ = ("closed", "opened")

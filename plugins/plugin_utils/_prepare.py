@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._packed import pack
@@ -43,20 +44,41 @@ def prepare(options: t.Mapping[str, t.Any], *, host: str, groups: t.Iterable[str
     :raises PolicyError: the policy cannot be used.
     :raises AdvisoryError: the advisories, or the VEX documents, cannot be used.
     """
-    layers = options.get("policy") or {}
-    merged = _policy.merge_layers(layers, _policy.known_rules())
-    data = _advisories.load(options.get("advisories"))
-    statements = _vex.load_vex(options.get("vex") or ())
+    merged = _policy.merge_layers(options.get("policy") or {}, _policy.known_rules())
+    given = _Data(options.get("advisories"), options.get("vex") or ()) if _names_files(options) else _shipped()
+    about = {key: given.advisories[key] for key in ("date", "source")}
     return Preparation(
-        for_host={
-            "policy": _policy.for_host(merged, host, groups),
-            "advisories": pack(_advisories.for_host(data, statements)),
-            "gpu": _gpu_data.for_host(_gpu_data.load()),
-        },
+        for_host={"policy": _policy.for_host(merged, host, groups), "advisories": given.packed, "gpu": given.gpu},
         policy=merged,
-        pip=PipAdvisories(data, statements),
-        about={"date": data["date"], "source": data["source"], "count": len(data["advisories"])},
+        pip=PipAdvisories(given.advisories, given.statements),
+        about={**about, "count": len(given.advisories["advisories"])},
     )
+
+
+def _names_files(options: t.Mapping[str, t.Any]) -> bool:
+    return bool(options.get("advisories") or options.get("vex"))
+
+
+class _Data:
+    """Data that is the same for all hosts, in the form in which they are given it; to be read only.
+
+    :raises AdvisoryError: the advisories, or the VEX documents, cannot be used.
+    """
+
+    def __init__(self, advisories: str | None = None, vex: t.Iterable[str] = ()) -> None:
+        self.advisories = _advisories.load(advisories)
+        self.statements = _vex.load_vex(vex)
+        self.packed = pack(_advisories.for_host(self.advisories, self.statements))
+        self.gpu = _gpu_data.for_host(_gpu_data.load())
+
+
+@functools.lru_cache(maxsize=1)
+def _shipped() -> _Data:
+    """What the collection ships, made once for each process and all those that are copies of it.
+
+    Ansible runs the task of each host in a copy of its own process, so it pays to call this in the latter.
+    """
+    return _Data()
 
 
 def finish(result: _Map, preparation: Preparation, *, minimum_severity: str, now: float, whole: bool = True) -> None:

@@ -42,6 +42,11 @@ TEXT_COLUMNS = (
     "waiver",
     "last_seen",
 )
+# What a row shows of a finding, beside its waiver and its advisories.
+_WORDS = (
+    "severity", "rule", "kind", "subject", "item", "path", "environment", "owner", "evidence", "remedy", "layer",
+    "last_seen",
+)  # fmt: skip
 
 _Map = t.Mapping[str, t.Any]
 _Columns = dict[str, list[int]]
@@ -93,12 +98,25 @@ class _Rows:
         self.rows: dict[tuple[int, ...], list[int]] = {}
         self.advisories: dict[tuple[str, ...], int] = {(): 0}
         self._ranks = {severity: rank for rank, severity in enumerate(SEVERITIES)}
+        self._seen: dict[tuple[t.Any, ...], list[int]] = {}
 
     def add(self, host: str, finding: _Map, state: int) -> None:
+        """Add a finding; most hosts of a fleet have the same, and what was seen before is not looked into again."""
+        waiver, details = finding.get("waiver"), finding.get("details")
+        words = tuple(map(finding.get, _WORDS))
+        known = (words, repr(details.get("advisory")), repr(details.get("advisories"))) if details else (words,)
+        members = None if waiver else self._seen.get(known)
+        if members is None:
+            members = self.rows.setdefault(self._row(finding), [])
+            if not waiver:
+                self._seen[known] = members
+        members.append(self._hosts[host] * len(STATES) + state)
+
+    def _row(self, finding: _Map) -> tuple[int, ...]:
         number, filled = self._texts.number, self._texts.filled
         subject, item, waiver = finding["subject"], finding.get("item"), finding.get("waiver")
         named = tuple(advisory_ids(self._document, finding)) if finding.get("details") or item else ()
-        row = (
+        return (
             self._ranks[finding["severity"]],
             self.rules.setdefault(finding["rule"], len(self.rules)),
             self.advisories.setdefault(named, len(self.advisories)) if named else 0,
@@ -114,7 +132,6 @@ class _Rows:
             number(waiver_text(waiver)) if waiver else 0,
             number(finding.get("last_seen")),
         )
-        self.rows.setdefault(row, []).append(self._hosts[host] * len(STATES) + state)
 
 
 def report_data(document: _Map) -> dict[str, t.Any]:

@@ -37,28 +37,32 @@ class Format(t.NamedTuple):
     chunks: t.Callable[[_Map], t.Iterator[str]]
 
 
-def _json(document: _Map) -> t.Iterator[str]:
-    """The document itself. Each host is one piece: at once it would double the memory of a large fleet's document."""
+def as_json(document: _Map, saw: t.Callable[[str, str], None] = lambda name, text: None) -> t.Iterator[str]:
+    """The document itself. Each host is one piece: at once it would double the memory of a large fleet's document.
+
+    :param saw: is called with the name and the JSON of each host.
+    """
     yield "{"
     for place, key in enumerate(sorted(document)):
         yield "%s\n  %s: " % ("," if place else "", json.dumps(key))
         if key == "hosts":
-            yield from _hosts(document["hosts"])
+            yield from _hosts(document["hosts"], saw)
         else:
             yield json.dumps(document[key], indent=2, sort_keys=True).replace("\n", "\n  ")
     yield "\n}\n"
 
 
-def _hosts(hosts: _Map) -> t.Iterator[str]:
+def _hosts(hosts: _Map, saw: t.Callable[[str, str], None]) -> t.Iterator[str]:
     for place, name in enumerate(sorted(hosts)):
         # Without indent the encoder written in C does it; a line for each host is what a diff needs.
         host = json.dumps(hosts[name], sort_keys=True)
+        saw(name, host)
         yield "%s\n    %s: %s" % ("," if place else "{", json.dumps(name), host)
     yield "\n  }" if hosts else "{}"
 
 
 FORMATS = {
-    "json": Format("audit.json", _json),
+    "json": Format("audit.json", as_json),
     "html": Format("audit.html", _report_html.chunks),
     "markdown": Format("audit.md", _report_markdown.chunks),
     "csv": Format("audit.csv", _report_csv.chunks),
@@ -82,4 +86,4 @@ def write(name: str, document: _Map, stream: t.TextIO) -> None:
     stream.writelines(FORMATS[name].chunks(document))
 
 
-__all__ = ("FORMATS", "Format", "ReportError", "render", "write")
+__all__ = ("FORMATS", "Format", "ReportError", "as_json", "render", "write")

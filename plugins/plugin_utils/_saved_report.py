@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.plugin_utils._audit_document import (
@@ -19,12 +20,14 @@ from ansible_collections.labfleet.conda.plugins.plugin_utils._audit_document imp
     completed,
     read_document,
 )
+from ansible_collections.labfleet.conda.plugins.plugin_utils._reports import as_json
 
 _Map = t.Mapping[str, t.Any]
 # How C(_reports) writes the hosts: a line for each, and nothing else begins like one.
 _BEGIN, _HOST = '  "hosts": {\n', '    "'
 _DECODER = json.JSONDecoder()
-_ENCODER = json.JSONEncoder(sort_keys=True)
+# What a run alone changes in a finding. A text that holds these words has a backslash before each quote.
+_PASSING = re.compile(r'"last_seen": "[^"]*", (?="layer")|"state": "[a-z]+", ')
 
 
 class SavedHosts(t.Mapping[str, dict[str, t.Any]]):
@@ -42,6 +45,13 @@ class SavedHosts(t.Mapping[str, dict[str, t.Any]]):
         text = line[end + 2 :].rstrip(",\n")
         self._texts[name] = text
         return line.startswith(": {", end) and text.endswith("}")
+
+    def fingerprint(self) -> str:
+        """That of the document."""
+        found = Fingerprint()
+        for name, text in sorted(self._texts.items()):
+            found.add(name, text)
+        return found.value()
 
     def __getitem__(self, name: str) -> dict[str, t.Any]:
         return completed(json.loads(self._texts[name]))
@@ -100,13 +110,30 @@ def _apart(stream: t.Iterable[str], path: str) -> dict[str, t.Any] | None:
     return document
 
 
+class Fingerprint:
+    """The same for two documents that differ in nothing but their time and trend; takes their hosts in order."""
+
+    def __init__(self) -> None:
+        self._found = hashlib.sha256()
+
+    def add(self, name: str, text: str) -> None:
+        """Take a host, as the JSON that is saved of it."""
+        self._found.update(("%s: %s\n" % (name, _PASSING.sub("", text))).encode("utf-8", "surrogatepass"))
+
+    def value(self) -> str:
+        """The fingerprint of what was taken."""
+        return self._found.hexdigest()
+
+
 def fingerprint(document: _Map) -> str:
-    """The same for two documents that differ in nothing but their time and trend."""
-    found = hashlib.sha256()
-    for name, host in document["hosts"].items():
-        findings = [{**finding, "state": None, "last_seen": None} for finding in host["findings"]]
-        found.update(_ENCODER.encode([name, {**host, "findings": findings}]).encode())
-    return found.hexdigest()
+    """That of a document."""
+    hosts = document["hosts"]
+    if isinstance(hosts, SavedHosts):
+        return hosts.fingerprint()
+    found = Fingerprint()
+    for _piece in as_json(document, found.add):
+        pass
+    return found.value()
 
 
-__all__ = ("SavedHosts", "fingerprint", "read_report")
+__all__ = ("Fingerprint", "SavedHosts", "fingerprint", "read_report")

@@ -57,9 +57,23 @@ def test_a_result_is_opened_and_closed_without_loss():
     found = opened(result)
     assert found == {"changed": False, "ansible_facts": {"python": "x"}, **FOUND}
     found["gates"] = {"fail_on": "high"}
-    again = closed(found, result)
-    assert set(again) == {"changed", "ansible_facts", "packed", "counts", "complete"}
-    assert opened(again) == found
+    before = opened(result)
+    again = closed(found, before, result)
+    assert set(again) == {"changed", "ansible_facts", "packed", "added", "counts", "complete"}
+    assert again["packed"] is result["packed"] and opened(again) == found
+
+
+@pytest.mark.parametrize("change", [{"findings": []}, {"containers": [{"name": "web", "findings": []}]}])
+def test_what_has_changed_in_depth_is_packed_anew(change):
+    result = {"packed": pack(FOUND)}
+    before = opened(result)
+    found = {**before, **change}
+    again = closed(found, before, result)
+    assert "added" not in again and opened(again) == found
+
+
+def test_what_was_added_counts_more_than_what_the_host_sent():
+    assert opened({"packed": pack({"a": 1, "b": 1}), "added": pack({"b": 2})}) == {"a": 1, "b": 2}
 
 
 def test_a_result_that_is_not_packed_stays_as_it_is():
