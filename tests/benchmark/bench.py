@@ -390,29 +390,39 @@ def at_scale() -> t.Iterator[Row]:
     for count in scale.sizes():
         for forks in scale.FORKS:
             scale.note(f"{count} hosts, {forks} forks")
-            with runner.fleet(count) as fleet:
-                ping = runner.run("ping", fleet.inventory, forks)
-                ours = runner.run("audit", fleet.inventory, forks)
-            yield from _scale_rows(count, forks, ours, ping)
+            ping, ours = _both(runner, count, forks)
+            yield from _scale_rows(f"{count} hosts, {forks} forks", ours, ping)
             per_host[forks, count] = ours.cpu / count
     few, many = min(scale.sizes()), max(scale.sizes())
     ratio = per_host[20, many] / per_host[20, few]
     texts = (f"{per_host[20, many] * 1000:.0f} ms", f"of {few}: {per_host[20, few] * 1000:.0f} ms", f"{ratio:.2f} x")
     yield Row(f"audit of {many} hosts, CPU per host", *texts, "flat: <= 1.1 x", ratio <= 1.1)
+    scale.note(f"{many} hosts, a connection that costs nothing")
+    ping, ours = _both(runner, many, max(scale.FORKS), scale.FREE)
+    yield from _scale_rows(f"{many} hosts, {max(scale.FORKS)} forks, without ssh", ours, ping)
     yield from _slices(runner, many)
     yield from _troubled(runner, many)
 
 
-def _scale_rows(count: int, forks: int, ours: scale.Cost, ping: scale.Cost) -> t.Iterator[Row]:
-    what, ratio = f"audit of {count} hosts, {forks} forks", ours.wall / ping.wall
+def _both(runner: scale.Scale, count: int, forks: int, connection: str = scale.SSH) -> tuple[scale.Cost, scale.Cost]:
+    with runner.fleet(count, connection=connection) as fleet:
+        return runner.run("ping", fleet.inventory, forks), runner.run("audit", fleet.inventory, forks)
+
+
+def _scale_rows(what: str, ours: scale.Cost, ping: scale.Cost) -> t.Iterator[Row]:
+    ratio = ours.wall / ping.wall
     if ours.code or ping.code:
         raise SystemExit(f"the run is not right: {ours.output[-3000:]}")
     texts = (f"{ours.wall:.0f} s", f"ping {ping.wall:.0f} s ({scale.load()})", f"{ratio:.2f} x")
-    yield Row(what, *texts, "<= 1.5 x", ratio <= 1.5)
+    yield Row(f"audit of {what}", *texts, "<= 1.5 x", ratio <= 1.5)
     texts = (f"{ours.cpu:.0f} s", f"ping {ping.cpu:.0f} s", f"{ours.cpu / ping.cpu:.2f} x")
     yield Row("the same, CPU of the control node", *texts, "", None)
     texts = (f"{ours.proportional:.0f} MB", f"ping {ping.proportional:.0f} MB", f"{ours.resident:.0f} MB if not shared")
     yield Row("the same, most memory", *texts, "< 1 GB", ours.proportional < 1000)
+    if ours.kept:
+        yield Row(
+            "the same, what ssh keeps for a minute", f"{ours.kept:.0f} MB", f"ping {ping.kept:.0f} MB", "", "", None
+        )
 
 
 def _slices(runner: scale.Scale, count: int) -> t.Iterator[Row]:

@@ -43,6 +43,10 @@ POLICY = {
         ],
     },
 }
+_EVERY = {
+    "audit_become": False,
+    "ansible_ssh_common_args": "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR",
+}
 _PROGRAMS = {
     "hangs": 'echo $$ >> "$0.pids"; exec sleep 100000',
     "broken": "echo 'error while loading shared libraries: libpython3.so' >&2; exit 127",
@@ -67,6 +71,7 @@ def crowd(
     connection: str = "local",
     troubled: bool = True,
     variables: t.Mapping[str, t.Mapping[str, t.Any]] = types.MappingProxyType({}),
+    port: int | None = None,
 ) -> t.Iterator[Crowd]:
     """A fleet of so many hosts.
 
@@ -75,6 +80,7 @@ def crowd(
     :param connection: that of the hosts that are well.
     :param troubled: whether a tenth has a trouble.
     :param variables: more variables of hosts, by the name of their kind.
+    :param port: of the ssh server that stands for the hosts that are well, each with an address of its own.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in _PROGRAMS.items():
@@ -91,6 +97,9 @@ def crowd(
             given = {"scale_kind": kind, "conda_root": str(roots[kind]), "ansible_connection": connection}
             given.update(variables.get(kind, {}))
             given["ansible_python_interpreter"] = sys.executable
+            if port is not None:
+                given.update(ansible_port=port, ansible_user=kind)
+                given["ansible_host"] = "127.1.%d.%d" % divmod(number, 256)
             if troubled and number % 10 == 5:
                 trouble = TROUBLES[number // 10 % len(TROUBLES)]
                 given.update(_of(trouble, folder, ports))
@@ -98,7 +107,7 @@ def crowd(
                     lost[name] = trouble
             hosts[name] = given
         inventory = folder / f"fleet-{count}.json"
-        inventory.write_text(json.dumps({"all": {"hosts": hosts, "vars": {**POLICY, "audit_become": False}}}))
+        inventory.write_text(json.dumps({"all": {"hosts": hosts, "vars": {**POLICY, **_EVERY}}}))
         try:
             yield Crowd(inventory, list(hosts), lost)
         finally:

@@ -5,8 +5,9 @@
 """The nightly audit of up to 1,000 hosts against ansible.builtin.ping of the same hosts with the same forks.
 
 The hosts answer as the audit of their tree did on this machine, after as many seconds as it took of the processor, but
-without the processor of this machine: what is measured is the control node. A third of them answer for five running
-containers as well. LABFLEET_SCALE names other numbers of hosts (100,1000).
+without the processor of this machine: what is measured is the control node. They are reached by ssh, or by a connection
+that costs nothing. A third of them answer for five running containers as well. LABFLEET_SCALE names other numbers of
+hosts (100,1000).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from gates import toolbox
 from lab import docker
 
 from . import containers
-from .crowd import Crowd, crowd
+from .crowd import Crowd, closed_port, crowd
 from .shapes import build
 
 FORKS = (5, 20, 50)
@@ -39,6 +40,7 @@ WITH_CONTAINERS = "C"
 GIVE_UP = 20
 _SECONDS_BETWEEN_SAMPLES = 0.25
 _BOOKS = ("ping", "audit")
+SSH, FREE = "ssh", "elsewhere"
 
 
 class Cost(t.NamedTuple):
@@ -46,12 +48,14 @@ class Cost(t.NamedTuple):
 
     :param resident: the resident memory of all processes, what they share counted in each.
     :param proportional: the same, what they share counted once.
+    :param kept: what the processes take that ssh leaves behind, to use a connection again.
     """
 
     wall: float
     cpu: float
     resident: float
     proportional: float
+    kept: float
     code: int
     output: str
 
@@ -62,6 +66,8 @@ class Scale:
     def __init__(self) -> None:
         self.scratch = toolbox.cache() / "bench" / "scale"
         self.scratch.mkdir(parents=True, exist_ok=True)
+        with closed_port() as self.port:  # taken by the server of each run
+            pass
         self.roots = {name: build(name).root for name in ("S", "M")}
         # Beside them it has the installation of a host of shape S, and nothing of this machine's own users.
         self.variables = {
@@ -77,14 +83,14 @@ class Scale:
         self.ping = self.scratch / "ping.yml"
         self.ping.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": [task]}]))
 
-    def fleet(self, count: int, *, troubled: bool = False) -> t.ContextManager[Crowd]:
+    def fleet(self, count: int, *, troubled: bool = False, connection: str = SSH) -> t.ContextManager[Crowd]:
         """A fleet of hosts that answer as recorded."""
-        more = {"troubled": troubled, "variables": self.variables}
-        return crowd(self.scratch, self.roots, count, connection="elsewhere", **more)
+        more = {"port": self.port if connection == SSH else None, "variables": self.variables}
+        return crowd(self.scratch, self.roots, count, connection=connection, troubled=troubled, **more)
 
     def record(self) -> dict[str, dict[str, t.Any]]:
         """Have each kind of host answer each playbook, the fastest of three times counts; returns what audits say."""
-        with containers.running(CONTAINERS), self.fleet(len(self.roots)) as few:
+        with containers.running(CONTAINERS), self.fleet(len(self.roots), connection=FREE) as few:
             for book in _BOOKS:
                 shutil.rmtree(self.scratch / book, ignore_errors=True)
                 for _round in range(3):
@@ -114,9 +120,11 @@ class Scale:
             collection, self.scratch, toolbox.tools(), ANSIBLE_PIPELINING="1", LABFLEET_ANSWERS=str(answers),
             ANSIBLE_CONNECTION_PLUGINS=str(Path(__file__).parent / "connection"), **more,
         )  # fmt: skip
-        before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
         outputs = [self.scratch / f"output-{number}.txt" for number in range(len(commands))]
         with contextlib.ExitStack() as stack:
+            stack.enter_context(self._hosts(answers))
+            others = set(_kept_by_ssh())
+            before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
             streams = [stack.enter_context(path.open("wb")) for path in outputs]
             runs = [
                 subprocess.Popen(
@@ -126,10 +134,24 @@ class Scale:
             ]
             with Memory([run.pid for run in runs]) as memory:
                 codes = [run.wait() for run in runs]
-        wall, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
-        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+            wall, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+            left = set(_kept_by_ssh()) - others
+            kept, cpu = sum(_megabytes(pid)[1] for pid in left), sum(map(_seconds, left))
+        cpu += after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         output = "".join(path.read_text(errors="replace") for path in outputs)
-        return Cost(wall, cpu, memory.resident, memory.proportional, max(codes), output)
+        return Cost(wall, cpu, memory.resident, memory.proportional, kept, max(codes), output)
+
+    @contextlib.contextmanager
+    def _hosts(self, answers: Path) -> t.Iterator[None]:
+        """The hosts that are reached by ssh; what ssh has left behind ends with them."""
+        program = [sys.executable, str(Path(__file__).parent / "answering.py"), str(answers), str(self.port)]
+        with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as hosts:
+            try:
+                if not hosts.stdout.readline():
+                    raise RuntimeError("the simulated hosts did not start, see above")
+                yield
+            finally:
+                hosts.terminate()
 
     def slices(self, count: int, forks: int) -> tuple[Cost, Cost]:
         """The audit in four slices at the same time, each with its share of the forks, and the report on all."""
@@ -172,13 +194,37 @@ class Memory:
         while not self._over.wait(_SECONDS_BETWEEN_SAMPLES):
             resident = proportional = 0.0
             for pid in _below(self._pids):
-                with contextlib.suppress(OSError):
-                    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-                    values = dict(part.split(":") for part in text.splitlines()[1:])
-                    resident += int(values["Rss"].split()[0]) / 1024
-                    proportional += int(values["Pss"].split()[0]) / 1024
+                of_one = _megabytes(pid)
+                resident, proportional = resident + of_one[0], proportional + of_one[1]
             self.resident = max(self.resident, resident)
             self.proportional = max(self.proportional, proportional)
+
+
+def _megabytes(pid: int) -> tuple[float, float]:
+    """What a process takes, and its share of that; nothing where it has ended."""
+    try:
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except OSError:
+        return 0.0, 0.0
+    values = dict(part.split(":") for part in text.splitlines()[1:])
+    return int(values["Rss"].split()[0]) / 1024, int(values["Pss"].split()[0]) / 1024
+
+
+def _seconds(pid: int) -> float:
+    """What a process has taken of the processor; nothing where it has ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _kept_by_ssh() -> t.Iterator[int]:
+    """The processes that keep a connection of ssh."""
+    for place in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (place / "cmdline").read_bytes().startswith(b"ssh: "):
+                yield int(place.name)
 
 
 def _below(pids: t.Iterable[int]) -> t.Iterator[int]:
@@ -204,4 +250,4 @@ def note(text: str) -> None:
     print(f"bench: {text}", file=sys.stderr, flush=True)
 
 
-__all__ = ("FORKS", "GIVE_UP", "SLICES", "Cost", "Scale", "load", "note", "sizes")
+__all__ = ("FORKS", "FREE", "GIVE_UP", "SLICES", "SSH", "Cost", "Scale", "load", "note", "sizes")

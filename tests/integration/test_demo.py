@@ -152,6 +152,41 @@ def test_other_tags_pass_where_the_families_are_named(fleet):
     assert run.code == 0, run.output
 
 
+def test_one_who_does_not_want_to_become_root_does_not(fleet):
+    nobody = {"ansible_become_exe": "/no/sudo/here", "ansible_become_user": "nobody"}
+    assert fleet.audit("--limit", "bare01", audit_become=False, **nobody).code == 0
+    run = fleet.audit("--limit", "bare01", audit_become=True, **nobody)
+    assert run.code == 2 and fleet.report["hosts"]["bare01"]["status"] == "failed", run.output
+
+
+def test_the_variables_of_the_engine_reach_the_host(fleet):
+    # a Python that does not find its library shows that it was given them
+    run = fleet.audit("--limit", "bare01", audit_engine_environment={"PYTHONHOME": "/nowhere"})
+    assert run.code == 2 and fleet.report["hosts"]["bare01"]["status"] == "failed", run.output
+
+
+def test_a_time_that_is_none_is_one_sentence(fleet):
+    run = fleet.audit("--limit", "bare01", audit_timeout="soon")
+    assert run.code == 2, run.output
+    message = fleet.report["hosts"]["bare01"]["message"]
+    assert "audit_timeout is 'soon', and a number of seconds was expected." in message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "asked"),
+    [
+        (("--tags", "channels,tool"), {"channels", "tool"}),
+        (("--skip-tags", ",".join(set(FAMILIES) - {"tool"})), {"tool"}),
+    ],
+)
+def test_a_tag_asks_the_rules_of_its_family_alone(fleet, arguments, asked):
+    run = fleet.audit(*arguments)
+    assert run.code == 0, run.output
+    rules = fleet.report["rules"]
+    found = {finding["rule"] for host in fleet.report["hosts"].values() for finding in host["findings"]}
+    assert found and {rules[rule]["family"] for rule in found} <= asked
+
+
 def test_the_families_of_the_playbook_are_those_of_the_rules():
     from ansible_collections.labfleet.conda.plugins.module_utils._audit._catalogue import RULES
 
