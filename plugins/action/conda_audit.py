@@ -80,10 +80,17 @@ class ActionModule(HostAction):
             given["policy"] = {name: self._templar.template(layer) for name, layer in layers.items() if layer}
         if environment := self._variable(task_vars, "engine_environment"):
             self._task.environment = [*(self._task.environment or []), environment]
-        become = self._variable(task_vars, "become")
-        if become is not None and not boolean(become):
+        if not self._becomes(task_vars):
             self._connection.set_become_plugin(None)
         return given
+
+    def _becomes(self, task_vars):
+        become = self._variable(task_vars, "become")
+        try:
+            return become is None or boolean(become)
+        except TypeError:
+            text = "conda_audit: %s_become is %r, and true or false was expected."
+            raise AnsibleActionFail(text % (self._start, become)) from None
 
     def _families(self, task_vars):
         """The families of rules that a variable names, or else the tags of the run, of which each family is one."""
@@ -101,8 +108,8 @@ class ActionModule(HostAction):
         seconds = self._variable(task_vars, "timeout")
         name, value = ("timeout", seconds) if seconds is not None else ("time_limit", given.get("time_limit", 120))
         try:
-            return max(0.0, float(value)) + (0 if name == "timeout" else _SECONDS_MORE)
-        except (TypeError, ValueError):
+            return max(0, int(float(value))) + (0 if name == "timeout" else _SECONDS_MORE)
+        except (TypeError, ValueError, OverflowError):
             text = "conda_audit: %s_%s is %r, and a number of seconds was expected."
             raise AnsibleActionFail(text % (self._start, name, value)) from None
 

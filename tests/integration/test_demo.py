@@ -165,11 +165,17 @@ def test_the_variables_of_the_engine_reach_the_host(fleet):
     assert run.code == 2 and fleet.report["hosts"]["bare01"]["status"] == "failed", run.output
 
 
-def test_a_time_that_is_none_is_one_sentence(fleet):
-    run = fleet.audit("--limit", "bare01", audit_timeout="soon")
-    assert run.code == 2, run.output
-    message = fleet.report["hosts"]["bare01"]["message"]
-    assert "audit_timeout is 'soon', and a number of seconds was expected." in message
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        ({"audit_timeout": "soon"}, "audit_timeout is 'soon', and a number of seconds was expected."),
+        ({"audit_timeout": "inf"}, "audit_timeout is 'inf', and a number of seconds was expected."),
+        ({"audit_become": "perhaps"}, "audit_become is 'perhaps', and true or false was expected."),
+    ],
+)
+def test_a_variable_that_cannot_be_used_is_one_sentence(fleet, variables, sentence):
+    run = fleet.audit("--limit", "bare01", **variables)
+    assert run.code == 2 and sentence in fleet.report["hosts"]["bare01"]["message"], run.output
 
 
 @pytest.mark.parametrize(
