@@ -45,7 +45,8 @@ def prepare(options: t.Mapping[str, t.Any], *, host: str, groups: t.Iterable[str
     :raises AdvisoryError: the advisories, or the VEX documents, cannot be used.
     """
     merged = _policy.merge_layers(options.get("policy") or {}, _policy.known_rules())
-    given = _Data(options.get("advisories"), options.get("vex") or ()) if _names_files(options) else _shipped()
+    files = options.get("advisories"), options.get("vex") or ()
+    given = _Data(*files) if any(files) else _shipped()
     about = {key: given.advisories[key] for key in ("date", "source")}
     return Preparation(
         for_host={"policy": _policy.for_host(merged, host, groups), "advisories": given.packed, "gpu": given.gpu},
@@ -53,10 +54,6 @@ def prepare(options: t.Mapping[str, t.Any], *, host: str, groups: t.Iterable[str
         pip=PipAdvisories(given.advisories, given.statements),
         about={**about, "count": len(given.advisories["advisories"])},
     )
-
-
-def _names_files(options: t.Mapping[str, t.Any]) -> bool:
-    return bool(options.get("advisories") or options.get("vex"))
 
 
 class _Data:

@@ -43,10 +43,7 @@ TEXT_COLUMNS = (
     "last_seen",
 )
 # What a row shows of a finding, beside its waiver and its advisories.
-_WORDS = (
-    "severity", "rule", "kind", "subject", "item", "path", "environment", "owner", "evidence", "remedy", "layer",
-    "last_seen",
-)  # fmt: skip
+_WORDS = ("severity", "rule", *(key for key in TEXT_COLUMNS if key != "waiver"))
 
 _Map = t.Mapping[str, t.Any]
 _Columns = dict[str, list[int]]

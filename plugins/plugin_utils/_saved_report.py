@@ -26,8 +26,9 @@ _Map = t.Mapping[str, t.Any]
 # How C(_reports) writes the hosts: a line for each, and nothing else begins like one.
 _BEGIN, _HOST = '  "hosts": {\n', '    "'
 _DECODER = json.JSONDecoder()
-# What a run alone changes in a finding. A text that holds these words has a backslash before each quote.
-_PASSING = re.compile(r'"last_seen": "[^"]*", (?="layer")|"state": "[a-z]+", ')
+# What a run alone changes in a finding, with the key that follows there and nowhere else. A text that holds these words
+# has a backslash before each quote.
+_PASSING = re.compile(r'"last_seen": "[^"]*", (?="layer")|"state": "[a-z]+", (?="subject")')
 
 
 class SavedHosts(t.Mapping[str, dict[str, t.Any]]):

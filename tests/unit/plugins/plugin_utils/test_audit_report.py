@@ -267,6 +267,21 @@ def test_the_hosts_of_a_saved_report_are_parsed_when_they_are_asked_for(tmp_path
     assert document["hosts"]["a"] is not document["hosts"]["a"]
 
 
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        ({"state": "open"}, True),
+        ({"last_seen": "2026-11-21T10:00:00Z"}, True),
+        ({"evidence": '"state": "open", "subject"'}, False),
+        ({"details": {"state": "idle", "zone": 1}}, False),
+    ],
+)
+def test_a_fingerprint_tells_all_but_the_state_of_a_finding(change, same):
+    finding = {"evidence": "", "details": {"state": "up", "zone": 1}, "layer": None, "state": "new", "subject": "/x"}
+    one, other = ({"hosts": {"a": {"findings": [item]}}} for item in (finding, {**finding, **change}))
+    assert (fingerprint(one) == fingerprint(other)) is same
+
+
 def test_a_saved_report_is_read_in_whatever_layout_it_is(tmp_path):
     path = saved(tmp_path)
     whole = json.loads(path.read_text())
