@@ -128,9 +128,8 @@ class Running:
         config.write_text(json.dumps(content))
         options = [f"--config.file={config}", f"--storage.path={self.folder / 'alerts'}", "--cluster.listen-address="]
         listen = f"--web.listen-address={address}"
-        self.start(
-            "alertmanager", f"http://{address}/-/ready", self.programs["prometheus-alertmanager"], *options, listen
-        )
+        command = monitoring.command("prometheus-alertmanager")
+        self.start("alertmanager", f"http://{address}/-/ready", *command, *options, listen)
         return address
 
 

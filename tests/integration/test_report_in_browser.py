@@ -175,7 +175,7 @@ def test_detail_shows_what_to_do_and_leads_to_the_host(opened: Opened, fleet: di
     page.wait_for_selector("#remedy")
     page.keyboard.press("Escape")
     page.wait_for_selector("#detail", state="hidden")
-    page.wait_for_function("location.hash === ''")  # the browser says a moment later that it is closed
+    page.wait_for_url(opened.address)  # the browser says a moment later that it is closed
 
 
 def test_host_list_names_the_unseen_first_and_leads_to_its_findings(opened: Opened, fleet: dict[str, t.Any]) -> None:
@@ -199,12 +199,19 @@ def test_keyboard_goes_through_rows_that_are_not_drawn_yet(opened: Opened) -> No
     assert page.evaluate(index) == opened.status()[1] - 2
 
 
+# The browser tells the page of a new address a moment later: wait until the page has been told.
+FOLLOW = """address => new Promise((done) => {
+  window.addEventListener("hashchange", () => setTimeout(done), { once: true });
+  location.hash = address;
+})"""
+
+
 def test_hostile_data_stays_text(browser: t.Any, tmp_path: Path) -> None:
     shown = open_report(browser, hostile_fleet(), tmp_path)
     page = shown.page
     page.select_option("#f-waived", "yes")
     for place in range(page.locator(ROWS).count()):
-        page.evaluate("place => { location.hash = '#finding/' + place; }", place)
+        page.evaluate(FOLLOW, f"#finding/{place}")
         page.wait_for_selector("#detail[open]")
     for host in ("gpu0001", "gpu0002"):
         page.goto(f"{shown.address}#host/{host}")
@@ -323,6 +330,7 @@ def test_hosts_that_were_not_part_of_the_run_are_marked_and_can_be_listed(browse
     assert shown.texts("#host-list tr.row button.title") == [seen]
     assert "not in this run" in shown.page.inner_text("#host-list tr.row")
     shown.page.click("#host-list tr.row button.title")
+    shown.page.locator("#detail-head", has_text=seen).wait_for()
     assert "What has changed on it since is unknown." in shown.page.inner_text("#detail-body")
     shown.page.click("#detail-body button.plain >> text=Close")
     shown.page.select_option("#h-status", "0")

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -35,6 +36,20 @@ def program(name: str) -> str:
     return str(folder / "root" / "usr" / "bin" / name)
 
 
+def command(name: str) -> list[str]:
+    """How to start a program: one from its package, and no other, sees the files of its package below /usr/share.
+
+    Alertmanager looks there for its templates, and ends where it finds none.
+    """
+    path = program(name)
+    if path == shutil.which(name):
+        return [path]
+    share = Path(path).parents[1] / "share"
+    mount = 'mount -t overlay -o "lowerdir=$0:/usr/share" overlay /usr/share && exec "$@"'
+    root = [] if os.geteuid() == 0 else ["--map-root-user"]
+    return ["unshare", "--mount", *root, "sh", "-c", mount, str(share), path]
+
+
 def _unpack(package: str, folder: Path) -> None:
     missing = f"{package} is not on this machine: install the Debian package {package}"
     if shutil.which("apt-get") is None or shutil.which("dpkg") is None:
@@ -50,4 +65,4 @@ def _unpack(package: str, folder: Path) -> None:
         subprocess.run(["dpkg", "-x", str(found[0]), str(folder / "root")], check=True)
 
 
-__all__ = ("PACKAGES", "program")
+__all__ = ("PACKAGES", "command", "program")
