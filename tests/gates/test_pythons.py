@@ -2,7 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The code for hosts compiles on each Python that a host may have; its tests pass on the oldest one too."""
+"""The code for hosts compiles on each Python that a host may have; its tests pass on the oldest one too.
+
+Random data, and a host that is large or hostile, say nothing more of one Python than of another: on the oldest they are
+left to "make soak".
+"""
 
 from __future__ import annotations
 
@@ -51,13 +55,13 @@ def test_compiles(python: Path) -> None:
     assert int(said) == len(sources) > 0
 
 
-def run_unit_tests(python: Path, folder: Path) -> str:
-    """Run the unit tests of the code for hosts on one Python and return what pytest prints."""
+def run_unit_tests(python: Path, folder: Path, *options: str) -> str:
+    """Run unit tests of the code for hosts on one Python and return what pytest prints."""
     requirements = toolbox.CHECKOUT / "tests" / "unit" / "requirements.txt"
     bins = toolbox.venv(f"unit-{python.resolve().name}", python, "-r", str(requirements))
     report = folder / "report.xml"
     said = toolbox.run(
-        [bins / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", TESTS],
+        [bins / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", *options, TESTS],
         cwd=toolbox.CHECKOUT,
         timeout=900,
     )
@@ -70,4 +74,9 @@ def run_unit_tests(python: Path, folder: Path) -> str:
 
 
 def test_unit_tests(oldest_python: Path, tmp_path: Path) -> None:
-    print(run_unit_tests(oldest_python, tmp_path))
+    print(run_unit_tests(oldest_python, tmp_path, "-m", "not hypothesis and not load"))
+
+
+@pytest.mark.long
+def test_unit_tests_with_random_data_and_load(oldest_python: Path, tmp_path: Path) -> None:
+    print(run_unit_tests(oldest_python, tmp_path, "-m", "hypothesis or load"))

@@ -46,6 +46,7 @@ def rules(*names):
     return [rule for rule in RULES if rule.id in names]
 
 
+@pytest.mark.load
 def test_many_files_of_settings_of_one_user_hide_nothing_of_others(lab, run_audit):
     text = "".join("k%d: password=hunter2 https://a:b@c.example/%s\n" % (number, "x" * 60) for number in range(600))
     for number in range(900):
@@ -116,6 +117,7 @@ def test_what_takes_too_much_to_read_is_no_record(text):
         _records.load_json(text.encode())
 
 
+@pytest.mark.load
 def test_a_history_of_a_million_lines_is_read_line_by_line():
     import tracemalloc
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import time
 
+import pytest
+
 from ansible_collections.labfleet.conda.plugins.module_utils._audit import _rules_policy
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._rule import Problem, Rule
 from ansible_collections.labfleet.conda.plugins.module_utils._system._errors import Unreadable
@@ -209,6 +211,7 @@ def test_what_was_found_is_kept_when_the_time_is_up_and_the_rest_is_told(host, r
     assert not auditing.look.complete
 
 
+@pytest.mark.load
 def test_nobody_can_take_the_time_of_others_with_many_environments(as_root, host, run_audit):
     for number in range(8):
         host.environment("/opt/envs/a%d" % number)
@@ -229,6 +232,7 @@ def test_nobody_can_take_the_time_of_others_with_many_environments(as_root, host
     assert auditing.look.complete
 
 
+@pytest.mark.load
 def test_who_is_alone_on_a_host_gets_all_the_time(as_root, host, run_audit):
     host.environment("/opt/envs/a")
     os.chown(host.path("/opt/envs/a"), 1000, 1000)

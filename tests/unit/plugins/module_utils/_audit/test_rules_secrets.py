@@ -250,6 +250,7 @@ def test_kinds(text, kind):
     assert kind_in(text) == kind
 
 
+@pytest.mark.load
 def test_lines_and_a_huge_line_take_linear_time():
     assert kinds_by_line("a\nhttps://u:p@h/\n\nhttps://u:p@h/") == {CREDENTIALS: [2, 4]}
     started = time.process_time()

@@ -316,6 +316,7 @@ def test_hostile_files_cost_no_more_than_their_size(lab, place, content):
     assert time.process_time() - started < 3, "a pattern that is not linear takes minutes here"
 
 
+@pytest.mark.load
 def test_a_home_that_is_too_much_costs_the_others_nothing(lab):
     other = lab.user("zoe", 1003)
     lab.environment(other + "/miniconda3", BASE)
@@ -328,6 +329,7 @@ def test_a_home_that_is_too_much_costs_the_others_nothing(lab):
     assert lab.home in reasons(result) or result["complete"], "a part that was left out must be told"
 
 
+@pytest.mark.load
 def test_a_sparse_history_does_not_fill_the_result(lab):
     for number in range(20):
         place = "%s/.conda/envs/e%d/conda-meta/history" % (lab.home, number)
@@ -486,6 +488,7 @@ def test_a_root_on_a_dead_mount_does_not_hang(tmp_path, as_root, monkeypatch):
         os.close(server)
 
 
+@pytest.mark.load
 def test_environments_of_one_user_below_a_search_path_do_not_take_the_time_of_others(as_root, host):
     import functools
     import time

@@ -143,6 +143,7 @@ def test_a_torn_line_is_kept_aside_and_the_chain_goes_on(book):
     assert verify(book.place).verification.recovered == [3]
 
 
+@pytest.mark.load
 @pytest.mark.parametrize("size", [1, 63, 200, 400000])
 def test_what_a_power_loss_leaves_behind_the_last_line_is_put_aside(book, size):
     book.append(3)
@@ -266,6 +267,7 @@ def test_twenty_processes_at_once_keep_one_chain(book):
     assert found.verification.recovered == []
 
 
+@pytest.mark.load
 def test_processes_killed_in_the_middle_of_appends_keep_the_chain(book):
     acknowledged = os.path.join(book.directory, "acknowledged")
 

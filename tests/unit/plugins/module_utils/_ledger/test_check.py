@@ -192,6 +192,7 @@ def test_a_part_of_a_chain_continues_a_known_head():
     assert found(chain(20, 21, "e" * 64), start=start)[0] == [("forked", 20, 20)]
 
 
+@pytest.mark.load
 def test_the_memory_does_not_grow_with_the_ledger():
     def many(count):
         previous = GENESIS
