@@ -32,18 +32,18 @@ async def serve(folder: Path, port: int) -> None:
     """Answer until the process is ended; prints a line when it is ready."""
     answers = {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
 
-    async def answer(process: asyncssh.SSHServerProcess[str]) -> None:
+    async def answer(process: asyncssh.SSHServerProcess[bytes]) -> None:
         found = answers[process.get_extra_info("username")]
         while await process.stdin.read(_PIECE):  # the module, which a Python reads whole before it begins
             pass
         await asyncio.sleep(found["seconds"])
-        process.stdout.write(found["out"])
-        process.stderr.write(found["err"])
+        process.stdout.write(found["out"].encode())
+        process.stderr.write(found["err"].encode())
         process.exit(found["code"])
 
     key = asyncssh.generate_private_key("ssh-ed25519")
     await asyncssh.create_server(
-        _Server, "", port, server_host_keys=[key], process_factory=answer, compression_algs=None, backlog=1000
+        _Server, "", port, server_host_keys=[key], process_factory=answer, encoding=None, backlog=1000
     )
     print("ready", flush=True)
     await asyncio.Event().wait()

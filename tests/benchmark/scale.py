@@ -41,6 +41,8 @@ GIVE_UP = 20
 _SECONDS_BETWEEN_SAMPLES = 0.25
 _BOOKS = ("ping", "audit")
 SSH, FREE = "ssh", "elsewhere"
+# What the page on large fleets advises: by default, ssh has -C, and compresses what is compressed already.
+FOR_LARGE_FLEETS = {"ANSIBLE_PIPELINING": "1", "ANSIBLE_SSH_ARGS": "-o ControlMaster=auto -o ControlPersist=60s"}
 
 
 class Cost(t.NamedTuple):
@@ -117,8 +119,8 @@ class Scale:
         answers.mkdir(exist_ok=True)
         collection = toolbox.CHECKOUT / "build" / "collections" / "ansible_collections" / "labfleet" / "conda"
         env = toolbox.ansible_environment(
-            collection, self.scratch, toolbox.tools(), ANSIBLE_PIPELINING="1", LABFLEET_ANSWERS=str(answers),
-            ANSIBLE_CONNECTION_PLUGINS=str(Path(__file__).parent / "connection"), **more,
+            collection, self.scratch, toolbox.tools(), LABFLEET_ANSWERS=str(answers),
+            ANSIBLE_CONNECTION_PLUGINS=str(Path(__file__).parent / "connection"), **{**FOR_LARGE_FLEETS, **more},
         )  # fmt: skip
         outputs = [self.scratch / f"output-{number}.txt" for number in range(len(commands))]
         with contextlib.ExitStack() as stack:
