@@ -97,7 +97,7 @@ class ActionModule(ControlNodeAction):
         found = registered(task_vars, hosts, options["variable"])
         if not any(isinstance(result, dict) and "findings" in result for result in found.values()):
             _refuse_strangers(found, options["variable"])
-        document = audit_document(found, generated=now, advisories={}, rules=())
+        document = audit_document(found, generated=now, advisories={}, rules={})
         # ansible-core marks texts with types of its own, which jmespath does not take for texts
         return json.loads(json.dumps(document))
 

@@ -49,7 +49,7 @@ def audit_document(
     *,
     generated: str,
     advisories: _Map,
-    rules: t.Any,
+    rules: t.Mapping[str, _Map],
     policy: _Map | None = None,
     previous: _Map | None = None,
     inventory: t.Container[str] = (),
@@ -61,7 +61,7 @@ def audit_document(
     :param generated: the time, as C(2026-11-22T10:00:00Z).
     :param advisories: C(date) and C(source) of the advisories, and C(advisories), a list of them or a map from id to
         advisory; empty where they are not known.
-    :param rules: all rules, in order or as a map from id to rule; empty where they are not known.
+    :param rules: the texts of all rules by id; empty where they are not known.
     :param policy: the merged policy, with C(values), where all hosts have the same.
     :param previous: the document of the run before.
     :param inventory: the names of all hosts that there are. Those of them that are in the document before and not in
@@ -79,7 +79,7 @@ def audit_document(
 def joined_document(
     documents: t.Sequence[_Map],
     *,
-    rules: t.Any,
+    rules: t.Mapping[str, _Map],
     hosts: t.Iterable[str] = (),
     previous: _Map | None = None,
     inventory: t.Container[str] = (),
@@ -118,14 +118,13 @@ def _document(
     *,
     generated: str,
     advisories: _Map,
-    rules: t.Any,
+    rules: t.Mapping[str, _Map],
     policy: _Map | None,
     previous: _Map | None,
     inventory: t.Container[str],
 ) -> dict[str, t.Any]:
-    catalogue = rules if isinstance(rules, t.Mapping) else {rule.id: rule for rule in rules or ()}
     carried = carry_over(previous, hosts, inventory)
-    trend = _compare_all(hosts, previous, Asked(catalogue, _rules_off(policy)), carried)
+    trend = _compare_all(hosts, previous, Asked(rules, _rules_off(policy)), carried)
     found = [finding for host in hosts.values() for finding in host["findings"]]
     every = [*found, *(finding for host in carried.hosts.values() for finding in host["findings"])]
     return {
@@ -136,7 +135,7 @@ def _document(
         "summary": {**_summary(hosts, found), **carried_summary(carried.hosts)},
         "fleet": fleet_view(hosts),
         "trend": trend,
-        "rules": _rule_texts(catalogue, every),
+        "rules": _rule_texts(rules, every),
         "advisory_texts": _advisory_texts(advisories, every, (previous or {}).get("advisory_texts") or {}),
         "hosts": dict(sorted({**hosts, **carried.hosts}.items())),
     }
@@ -225,14 +224,9 @@ def _about_policy(policy: _Map | None, hosts: _Map) -> dict[str, t.Any]:
     return {"gates": dict(seen[0]) if same else None, "digest": None}
 
 
-def _rule_texts(catalogue: _Map, found: t.Iterable[_Map]) -> dict[str, t.Any]:
-    texts = {}
-    for name in sorted({finding["rule"] for finding in found}):
-        rule = catalogue.get(name)
-        if rule is not None:
-            read = rule.get if isinstance(rule, t.Mapping) else lambda field, rule=rule: getattr(rule, field, None)
-            texts[name] = {field: read(field) for field in RULE_TEXTS}
-    return texts
+def _rule_texts(rules: t.Mapping[str, _Map], found: t.Iterable[_Map]) -> dict[str, t.Any]:
+    fired = sorted({finding["rule"] for finding in found})
+    return {name: {field: rules[name].get(field) for field in RULE_TEXTS} for name in fired if name in rules}
 
 
 def _advisory_texts(advisories: _Map, found: t.Iterable[_Map], before: _Map) -> dict[str, t.Any]:

@@ -14,7 +14,6 @@ import os
 import time
 import typing as t
 
-from ansible_collections.labfleet.conda.plugins.module_utils._audit._catalogue import RULES
 from ansible_collections.labfleet.conda.plugins.plugin_utils import _advisories as advisories_
 from ansible_collections.labfleet.conda.plugins.plugin_utils._audit_document import (
     DocumentError,
@@ -29,6 +28,7 @@ from ansible_collections.labfleet.conda.plugins.plugin_utils._gpu_table import g
 from ansible_collections.labfleet.conda.plugins.plugin_utils._host_names import merge_host_names
 from ansible_collections.labfleet.conda.plugins.plugin_utils._output import write_pieces
 from ansible_collections.labfleet.conda.plugins.plugin_utils._reports import FORMATS, ReportError, as_json, render
+from ansible_collections.labfleet.conda.plugins.plugin_utils._rule_texts import rule_texts
 from ansible_collections.labfleet.conda.plugins.plugin_utils._saved_report import Fingerprint, fingerprint, read_report
 from ansible_collections.labfleet.conda.plugins.plugin_utils._table import MAX_LINE, fold, render_table
 
@@ -91,7 +91,7 @@ class Report:
         before, known, warnings = _before_this_run(previous, must_compare)
         if before and not inventory:  # nobody says which hosts are gone
             inventory = frozenset(host_of(name, host) for name, host in before["hosts"].items())
-        document = joined_document(documents, rules=RULES, hosts=hosts, previous=before, inventory=inventory)
+        document = joined_document(documents, rules=rule_texts(), hosts=hosts, previous=before, inventory=inventory)
         report = cls(document, **gates)
         report._known, report.warnings = known, warnings
         return report
@@ -120,7 +120,7 @@ class Report:
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         before, known, warnings = _before_this_run(previous, must_compare)
         document = audit_document(
-            results, generated=now, advisories=data, rules=RULES, previous=before, inventory=inventory
+            results, generated=now, advisories=data, rules=rule_texts(), previous=before, inventory=inventory
         )
         report = cls(document, **gates)
         report._known, report.warnings = known, warnings
@@ -165,7 +165,8 @@ class Report:
         before = self._before(os.path.join(dest, FORMATS["json"].file))
         if write and not os.path.isdir(dest):
             os.mkdir(dest, 0o700)
-        files, failed, changed, now = {}, {}, before is None, Fingerprint()
+        files, failed, changed = {}, {}, before is None
+        now = None if before is None else Fingerprint()
         for name in dict.fromkeys(formats):
             path = os.path.join(dest, FORMATS[name].file)
             try:
@@ -180,14 +181,14 @@ class Report:
             else:
                 files[name], changed = path, changed or new
         if not changed:
-            told = now.value() if write and "json" in files else fingerprint(self.document)
+            told = now.value() if now and write and "json" in files else fingerprint(self.document)
             changed = told != before
         return Written(files, failed, changed and bool(files))
 
-    def _pieces(self, name: str, now: Fingerprint) -> t.Iterator[str]:
+    def _pieces(self, name: str, now: Fingerprint | None) -> t.Iterator[str]:
         """The text of a format; the encoding of all hosts takes long and is done once."""
         if name == "json":
-            return as_json(self.document, now.add)
+            return as_json(self.document, now and now.add)
         if name == "markdown" and self._digest is not None:
             return iter([self._digest])
         return FORMATS[name].chunks(self.document)

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import typing as t
 
@@ -21,9 +22,14 @@ def merge_host_names(names: t.Iterable[str]) -> str:
     :param names: the names, in any order, each once.
     :returns: for example C(gpu[01-03,07],login1); numbers are merged only where they have the same width.
     """
+    return _merged(tuple(sorted(set(names))))
+
+
+@functools.lru_cache(maxsize=64)  # in a report of a fleet, many rows name the same hosts
+def _merged(names: tuple[str, ...]) -> str:
     groups: dict[tuple[str, str, int], list[int]] = {}
     whole: list[tuple[str, str]] = []
-    for name in sorted(set(names)):
+    for name in names:
         match = _NUMBERED.match(name)
         if match:
             key = (match.group("head"), match.group("tail"), len(match.group("number")))
@@ -45,7 +51,7 @@ def brief_host_names(names: t.Iterable[str], most: int = 160) -> str:
     The hosts of a large fleet that have something in common may have names without any order.
     """
     known = sorted(set(names))
-    text = merge_host_names(known)
+    text = _merged(tuple(known))
     if len(text) <= most:
         return text
     parts = text[:most].split(",")

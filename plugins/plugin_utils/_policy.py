@@ -13,19 +13,18 @@ import datetime
 import fnmatch
 import functools
 import json
-import pathlib
 import typing as t
 from collections.abc import Collection, Mapping
 
 from ansible_collections.labfleet.conda.plugins.plugin_utils import _policy_keys as policy_keys
 from ansible_collections.labfleet.conda.plugins.plugin_utils._policy_check import check_layer
 from ansible_collections.labfleet.conda.plugins.plugin_utils._policy_words import plain
+from ansible_collections.labfleet.conda.plugins.plugin_utils._rule_texts import rule_texts
 
 if t.TYPE_CHECKING:
     from ansible_collections.labfleet.conda.plugins.plugin_utils._policy_check import Layer, Leaf
 
 DEFAULT = "default"
-_RULE_IDS = pathlib.Path(__file__).parent / "_data" / "rule_ids.json"
 
 
 class PolicyError(Exception):
@@ -62,11 +61,8 @@ def merge_layers(layers: t.Mapping[str, t.Any], known_rules: Collection[str] | N
 
 @functools.lru_cache(maxsize=1)
 def known_rules() -> frozenset[str]:
-    """The ids of all rules of the audit.
-
-    They are data, since ansible-core compiles the code of collections in every run, and this is asked for each host.
-    """
-    return frozenset(json.loads(_RULE_IDS.read_text(encoding="utf-8")))
+    """The ids of all rules of the audit."""
+    return frozenset(rule_texts())
 
 
 def _checked(layers: t.Any, known_rules: Collection[str] | None) -> list[tuple[str, Layer]]:

@@ -28,7 +28,8 @@ _BEGIN, _HOST = '  "hosts": {\n', '    "'
 _DECODER = json.JSONDecoder()
 # What a run alone changes in a finding, with the key that follows there and nowhere else. A text that holds these words
 # has a backslash before each quote.
-_PASSING = re.compile(r'"last_seen": "[^"]*", (?="layer")|"state": "[a-z]+", (?="subject")')
+_STATES = tuple('"state": "%s", "subject"' % state for state in ("new", "open"))
+_LAST_SEEN = re.compile(r'"last_seen": "[^"]*", (?="layer")')
 
 
 class SavedHosts(t.Mapping[str, dict[str, t.Any]]):
@@ -119,7 +120,11 @@ class Fingerprint:
 
     def add(self, name: str, text: str) -> None:
         """Take a host, as the JSON that is saved of it."""
-        self._found.update(("%s: %s\n" % (name, _PASSING.sub("", text))).encode("utf-8", "surrogatepass"))
+        for state in _STATES:
+            text = text.replace(state, '"subject"')
+        if '"last_seen"' in text:
+            text = _LAST_SEEN.sub("", text)
+        self._found.update(("%s: %s\n" % (name, text)).encode("utf-8", "surrogatepass"))
 
     def value(self) -> str:
         """The fingerprint of what was taken."""

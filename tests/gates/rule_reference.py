@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Writes the page on all rules, and the list of their ids, from their code.
+"""Writes the page on all rules, and what the control node knows of them, from their code.
 
 PYTHONPATH=tests .venv/bin/python -m gates.rule_reference
 """
@@ -16,8 +16,8 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PAGE = "docs/docsite/rst/rule_reference.rst"
-# The ids alone, for the control node.
-IDS = "plugins/plugin_utils/_data/rule_ids.json"
+# For the control node.
+TEXTS = "plugins/plugin_utils/_data/rules.json"
 
 HEAD = """\
 ..
@@ -96,18 +96,21 @@ def escaped(text: str) -> str:
     return text
 
 
-def ids(rules: t.Iterable[t.Any]) -> str:
-    """The ids of all rules, as JSON."""
-    return json.dumps(sorted(rule.id for rule in rules), indent=2) + "\n"
+def texts(rules: t.Iterable[t.Any]) -> str:
+    """What a report tells of each rule by its id, as JSON."""
+    from ansible_collections.labfleet.conda.plugins.plugin_utils._audit_document import RULE_TEXTS
+
+    told = {rule.id: {field: getattr(rule, field) for field in RULE_TEXTS} for rule in rules}
+    return json.dumps(told, indent=1, sort_keys=True) + "\n"
 
 
 def main() -> None:
-    """Write the page and the list of ids."""
+    """Write the page and the texts."""
     sys.path.insert(0, str(CHECKOUT / "build" / "collections"))
     from ansible_collections.labfleet.conda.plugins.module_utils._audit._catalogue import RULES
 
     (CHECKOUT / PAGE).write_text(page(RULES), encoding="utf-8")
-    (CHECKOUT / IDS).write_text(ids(RULES), encoding="utf-8")
+    (CHECKOUT / TEXTS).write_text(texts(RULES), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ def document(results, previous=None, inventory=("gpu01", "gpu02")):
         results,
         generated="2026-11-26T10:00:00Z" if previous else "2026-11-25T10:00:00Z",
         advisories={"date": None, "source": None, "advisories": []},
-        rules=[],
+        rules={},
         previous=previous,
         inventory=inventory,
     )

@@ -41,7 +41,7 @@ class State:
         (self.folder / "nightly.json").write_text(json.dumps(document))
 
     def audit(self, results, previous=None, generated=DURING):
-        document = audit_document(results, generated=generated, advisories={}, rules=None, previous=previous)
+        document = audit_document(results, generated=generated, advisories={}, rules={}, previous=previous)
         (self.folder / "audit" / "audit.json").write_text(json.dumps(document))
         return document
 
