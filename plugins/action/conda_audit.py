@@ -17,11 +17,11 @@ from ansible.module_utils.parsing.convert_bool import boolean
 
 from ansible_collections.labfleet.conda.plugins.plugin_utils._advisories import AdvisoryError
 from ansible_collections.labfleet.conda.plugins.plugin_utils._hosts import HostAction, rare_collections, refuse_windows
-from ansible_collections.labfleet.conda.plugins.plugin_utils._packed import closed, opened
+from ansible_collections.labfleet.conda.plugins.plugin_utils._packed import added_to, closed, is_settled, opened
 from ansible_collections.labfleet.conda.plugins.plugin_utils._patience import GivenUp, patience
 from ansible_collections.labfleet.conda.plugins.plugin_utils._policy import PolicyError
 from ansible_collections.labfleet.conda.plugins.plugin_utils._policy_keys import LAYERS
-from ansible_collections.labfleet.conda.plugins.plugin_utils._prepare import finish, prepare
+from ansible_collections.labfleet.conda.plugins.plugin_utils._prepare import finish, prepare, told
 
 # The options that are for the control node only.
 _OPTIONS = ("policy", "advisories", "vex")
@@ -132,12 +132,14 @@ class ActionModule(HostAction):
         finally:
             self._task.args = args
         result.get("invocation", {}).get("module_args", {}).pop("prepared", None)
+        least, whole = given.get("minimum_severity", "info"), not given.get("families")
+        if is_settled(result):
+            return added_to(result, told(preparation, minimum_severity=least))
         try:
             found = opened(result)
         except ValueError as error:
             raise AnsibleActionFail("conda_audit: %s" % error) from None
         before = dict(found)
         if isinstance(found.get("findings"), list):
-            least, whole = given.get("minimum_severity", "info"), not given.get("families")
             finish(found, preparation, minimum_severity=least, now=now, whole=whole)
         return closed(found, before, result) if "packed" in result else found

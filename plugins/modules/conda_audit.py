@@ -489,7 +489,7 @@ from ansible_collections.labfleet.conda.plugins.module_utils._system._zip_import
 
 compile_once()
 
-from ansible_collections.labfleet.conda.plugins.module_utils._audit._packed import pack
+from ansible_collections.labfleet.conda.plugins.module_utils._audit._packed import packed
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._result import audit
 from ansible_collections.labfleet.conda.plugins.module_utils._discover._scan import ScanError
 
@@ -547,7 +547,8 @@ def main() -> None:
     # What the control node has told need not go back to it.
     module.params["prepared"] = None
     if module.params["packed"]:
-        result = {"packed": pack(result)}
+        # Nor does the control node look at each option that it has given, several times.
+        result = {**packed(result), "invocation": {}}
     module.exit_json(changed=False, **result)
 
 

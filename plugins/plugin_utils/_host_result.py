@@ -12,10 +12,19 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.plugin_utils._contents import KINDS
+from ansible_collections.labfleet.conda.plugins.plugin_utils._gates import SEVERITIES
 from ansible_collections.labfleet.conda.plugins.plugin_utils._packed import opened
 
 # What differs between two looks at the same, unchanged host.
 _VOLATILE = ("seconds", "files_opened", "invocation", "changed", "failed", "warnings", "_ansible_no_log")
+# What a host tells as lists of maps, what each finding has, and of which type what it has may be.
+_LISTS = ("findings", "installations", "environments", "unreadable", "unjudged")
+_NEEDED = frozenset(("rule", "severity", "subject", "evidence"))
+_TYPES = {
+    **dict.fromkeys(_NEEDED, (str,)),
+    **dict.fromkeys(("item", "path", "environment", "owner", "remedy", "kind", "layer"), (str, type(None))),
+    **dict.fromkeys(("details", "waiver"), (dict, type(None))),
+}
 # The states of a host that told something.
 SEEN = ("ok", "incomplete")
 
@@ -72,22 +81,52 @@ def registered(task_vars: t.Mapping[str, t.Any], hosts: t.Iterable[str], variabl
     """
     hostvars = task_vars["hostvars"]
     found: dict[str, t.Any] = {}
+    texts: dict[str, str] = {}
     for host in hosts:
         if host not in hostvars:
             raise ValueError("hosts: there is no host %r in the inventory." % host)
         value = hostvars.raw_get(host).get(variable)
-        found[host] = _of_host(value) if isinstance(value, dict) else None
+        found[host] = _of_host(value, texts) if isinstance(value, dict) else None
     if found and not any(found.values()):
         message = "No host has registered a variable %r: name the one given to register in the task before."
         raise ValueError(message % variable)
     return found
 
 
-def _of_host(value: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+def _of_host(value: t.Mapping[str, t.Any], texts: dict[str, str]) -> dict[str, t.Any]:
+    """What a host told; where it could not have been said by the module, a failure, so that no host can spoil the rest.
+
+    :param texts: all texts of findings so far. Most hosts of a fleet have the same, of which one each is kept.
+    """
     try:
-        return opened(value)
+        found = opened(value)
+        parts = [found, *_maps(found, "containers"), *_maps(found, "images")]
+        for part in parts:
+            for key in _LISTS:
+                _maps(part, key)
+            for finding in part.get("findings") or ():
+                _check(finding, texts)
     except ValueError as error:
         return {"failed": True, "msg": str(error)}
+    return found
+
+
+def _maps(found: t.Mapping[str, t.Any], key: str) -> list[dict[str, t.Any]]:
+    items = found.get(key) or []
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise ValueError("The host has sent %s that are no list of maps: look at what it runs as its Python." % key)
+    return items
+
+
+def _check(finding: dict[str, t.Any], texts: dict[str, str]) -> None:
+    sound = finding.keys() >= _NEEDED and finding["severity"] in SEVERITIES
+    for key, value in finding.items():
+        kind = type(value)
+        sound = sound and kind in _TYPES.get(key, (kind,))
+        if kind is str:
+            finding[key] = texts.setdefault(value, value)
+    if not sound:
+        raise ValueError("The host has sent a finding that is none: look at what it runs as its Python.")
 
 
 __all__ = ("SEEN", "host_entry", "hosts_summary", "message_of", "registered")

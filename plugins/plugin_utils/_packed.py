@@ -12,6 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._packed import pack, unpack
+from ansible_collections.labfleet.conda.plugins.plugin_utils._gates import SEVERITIES
 
 # Far more than the audit of any host, but a host could send what unfolds without an end.
 _MOST = 256 * 1024 * 1024
@@ -38,6 +39,14 @@ def opened(result: t.Mapping[str, t.Any]) -> _Map:
     return found
 
 
+def is_settled(result: t.Mapping[str, t.Any]) -> bool:
+    """Whether the host says that nothing is left open in its text, see _audit._packed.packed()."""
+    counts = result.get("counts")
+    if "packed" not in result or result.get("complete") not in (True, False) or not isinstance(counts, dict):
+        return False
+    return set(counts) == set(SEVERITIES) and all(type(count) is int for count in counts.values())
+
+
 def closed(found: t.Mapping[str, t.Any], before: t.Mapping[str, t.Any], result: t.Mapping[str, t.Any]) -> _Map:
     """The result of opened() as text again, after some of it has changed.
 
@@ -47,7 +56,7 @@ def closed(found: t.Mapping[str, t.Any], before: t.Mapping[str, t.Any], result: 
     :param before: what opened() returned.
     :param result: what opened() was given; what stands in it beside the text stays as it is.
     """
-    rest = {key: value for key, value in result.items() if key not in _TEXTS}
+    rest = {key: value for key, value in result.items() if key not in (*_TEXTS, *_COPIED)}
     packed = {key: value for key, value in found.items() if key not in rest}
     copied = {key: packed[key] for key in _COPIED if key in packed}
     if found.get("containers") or found.get("images") or found.get("findings") != before.get("findings"):
@@ -56,4 +65,9 @@ def closed(found: t.Mapping[str, t.Any], before: t.Mapping[str, t.Any], result: 
     return {**rest, **copied, "packed": result["packed"], "added": pack(added, level=1)}
 
 
-__all__ = ("closed", "opened")
+def added_to(result: t.Mapping[str, t.Any], more: t.Mapping[str, t.Any]) -> _Map:
+    """A result that is_settled(), with more that opened() then finds in it."""
+    return {**result, "added": pack(more, level=1)}
+
+
+__all__ = ("added_to", "closed", "is_settled", "opened")

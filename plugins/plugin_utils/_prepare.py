@@ -51,7 +51,7 @@ def prepare(options: t.Mapping[str, t.Any], *, host: str, groups: t.Iterable[str
     return Preparation(
         for_host={"policy": _policy.for_host(merged, host, groups), "advisories": given.packed, "gpu": given.gpu},
         policy=merged,
-        pip=PipAdvisories(given.advisories, given.statements),
+        pip=given.pip,
         about={**about, "count": len(given.advisories["advisories"])},
     )
 
@@ -64,8 +64,9 @@ class _Data:
 
     def __init__(self, advisories: str | None = None, vex: t.Iterable[str] = ()) -> None:
         self.advisories = _advisories.load(advisories)
-        self.statements = _vex.load_vex(vex)
-        self.packed = pack(_advisories.for_host(self.advisories, self.statements))
+        statements = _vex.load_vex(vex)
+        self.pip = PipAdvisories(self.advisories, statements)
+        self.packed = pack(_advisories.for_host(self.advisories, statements))
         self.gpu = _gpu_data.for_host(_gpu_data.load())
 
 
@@ -101,12 +102,18 @@ def finish(result: _Map, preparation: Preparation, *, minimum_severity: str, now
                 part["counts"][finding["severity"]] += 1
     if result.get("images"):
         _add_statuses(result["images"], preparation, minimum_severity if whole else None, now)
-    result.update(
-        minimum_severity=minimum_severity,
-        advisories=preparation.about,
-        gates=preparation.policy["values"].get("gates") or {},
-        rules_off=sorted(rule for rule, severity in rules.items() if severity == "off"),
-    )
+    result.update(told(preparation, minimum_severity=minimum_severity))
+
+
+def told(preparation: Preparation, *, minimum_severity: str) -> _Map:
+    """What the report needs to know of the policy and the data."""
+    values = preparation.policy["values"]
+    return {
+        "minimum_severity": minimum_severity,
+        "advisories": preparation.about,
+        "gates": values.get("gates") or {},
+        "rules_off": sorted(rule for rule, severity in (values.get("rules") or {}).items() if severity == "off"),
+    }
 
 
 def _add_statuses(images: t.Iterable[_Map], preparation: Preparation, least: str | None, now: float) -> None:
@@ -118,4 +125,4 @@ def _add_statuses(images: t.Iterable[_Map], preparation: Preparation, least: str
         image["health"] = image_status(image, thresholds, now=now, judged=judged)
 
 
-__all__ = ("Preparation", "finish", "prepare")
+__all__ = ("Preparation", "finish", "prepare", "told")

@@ -14,6 +14,8 @@ import json
 import typing as t
 import zlib
 
+from ansible_collections.labfleet.conda.plugins.module_utils._audit._rule import SEVERITIES
+
 
 def pack(value: t.Mapping[str, t.Any], *, level: int = 6) -> str:
     """What JSON can say, as one text of ASCII.
@@ -46,4 +48,22 @@ def unpack(text: str, *, most: int) -> t.Dict[str, t.Any]:
     return value
 
 
-__all__ = ("pack", "unpack")
+def packed(result: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
+    """The result of an audit as one text, and beside it C(counts) and C(complete) where nothing is left open in it.
+
+    The control node then need not look into it. What pip installed is judged there, as are images and containers.
+    """
+    coverage, findings = result["coverage"], result["findings"]
+    if result.get("containers") or result.get("images") or coverage.get("pending"):
+        return {"packed": pack(result)}
+    if any((finding.get("details") or {}).get("pending") for finding in findings):
+        return {"packed": pack(result)}
+    counts = dict.fromkeys(SEVERITIES, 0)
+    for finding in findings:
+        if not finding["waiver"]:
+            counts[finding["severity"]] += 1
+    whole = {**result, "coverage": {key: count for key, count in coverage.items() if key != "pending"}}
+    return {"packed": pack(whole), "counts": counts, "complete": result["complete"]}
+
+
+__all__ = ("pack", "packed", "unpack")
