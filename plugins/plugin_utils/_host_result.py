@@ -21,7 +21,7 @@ _VOLATILE = ("seconds", "files_opened", "invocation", "changed", "failed", "warn
 _LISTS = ("findings", "installations", "environments", "unreadable", "unjudged")
 _NEEDED = frozenset(("rule", "severity", "subject", "evidence"))
 _TYPES = {
-    **dict.fromkeys(_NEEDED, (str,)),
+    **dict.fromkeys(_NEEDED, str),
     **dict.fromkeys(("item", "path", "environment", "owner", "remedy", "kind", "layer"), (str, type(None))),
     **dict.fromkeys(("details", "waiver"), (dict, type(None))),
 }
@@ -121,9 +121,8 @@ def _maps(found: t.Mapping[str, t.Any], key: str) -> list[dict[str, t.Any]]:
 def _check(finding: dict[str, t.Any], texts: dict[str, str]) -> None:
     sound = finding.keys() >= _NEEDED and finding["severity"] in SEVERITIES
     for key, value in finding.items():
-        kind = type(value)
-        sound = sound and kind in _TYPES.get(key, (kind,))
-        if kind is str:
+        sound = sound and isinstance(value, _TYPES.get(key, object))
+        if type(value) is str:  # and none to which ansible-core has added where it comes from
             finding[key] = texts.setdefault(value, value)
     if not sound:
         raise ValueError("The host has sent a finding that is none: look at what it runs as its Python.")

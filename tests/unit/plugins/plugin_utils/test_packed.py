@@ -165,3 +165,15 @@ def test_equal_texts_of_two_hosts_are_kept_once():
     found = registered({"hostvars": hostvars}, ["one", "two"], "audit")
     (one,), (two,) = found["one"]["findings"], found["two"]["findings"]
     assert one == two and one is not two and one["evidence"] is two["evidence"]
+
+
+def test_what_ansible_core_has_marked_with_where_it_comes_from_is_read_all_the_same():
+    class Tagged(str):
+        pass
+
+    class TaggedMap(dict):
+        pass
+
+    findings = [TaggedMap({key: Tagged(value) for key, value in finding.items()}) for finding in FOUND["findings"]]
+    plain = {**FOUND, "findings": findings}
+    assert registered({"hostvars": HostVars(one={"audit": plain})}, ["one"], "audit") == {"one": FOUND}
