@@ -457,6 +457,7 @@ images:
 packed:
   description:
     - With O(packed), what would be returned without it, as one text. RV(counts) and RV(complete) are returned as well.
+      The options of the task are not repeated, whatever the verbosity.
     - What the control node has to add to that is the text C(added), of the same form.
   returned: success, with O(packed)
   type: str

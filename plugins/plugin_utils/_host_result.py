@@ -12,19 +12,11 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.labfleet.conda.plugins.plugin_utils._contents import KINDS
-from ansible_collections.labfleet.conda.plugins.plugin_utils._gates import SEVERITIES
 from ansible_collections.labfleet.conda.plugins.plugin_utils._packed import opened
+from ansible_collections.labfleet.conda.plugins.plugin_utils._sent import check_sent
 
 # What differs between two looks at the same, unchanged host.
 _VOLATILE = ("seconds", "files_opened", "invocation", "changed", "failed", "warnings", "_ansible_no_log")
-# What a host tells as lists of maps, what each finding has, and of which type what it has may be.
-_LISTS = ("findings", "installations", "environments", "unreadable", "unjudged")
-_NEEDED = frozenset(("rule", "severity", "subject", "evidence"))
-_TYPES = {
-    **dict.fromkeys(_NEEDED, str),
-    **dict.fromkeys(("item", "path", "environment", "owner", "remedy", "kind", "layer"), (str, type(None))),
-    **dict.fromkeys(("details", "waiver"), (dict, type(None))),
-}
 # The states of a host that told something.
 SEEN = ("ok", "incomplete")
 
@@ -100,32 +92,10 @@ def _of_host(value: t.Mapping[str, t.Any], texts: dict[str, str]) -> dict[str, t
     """
     try:
         found = opened(value)
-        parts = [found, *_maps(found, "containers"), *_maps(found, "images")]
-        for part in parts:
-            for key in _LISTS:
-                _maps(part, key)
-            for finding in part.get("findings") or ():
-                _check(finding, texts)
+        check_sent(found, texts)
     except ValueError as error:
         return {"failed": True, "msg": str(error)}
     return found
-
-
-def _maps(found: t.Mapping[str, t.Any], key: str) -> list[dict[str, t.Any]]:
-    items = found.get(key) or []
-    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise ValueError("The host has sent %s that are no list of maps: look at what it runs as its Python." % key)
-    return items
-
-
-def _check(finding: dict[str, t.Any], texts: dict[str, str]) -> None:
-    sound = finding.keys() >= _NEEDED and finding["severity"] in SEVERITIES
-    for key, value in finding.items():
-        sound = sound and isinstance(value, _TYPES.get(key, object))
-        if type(value) is str:  # and none to which ansible-core has added where it comes from
-            finding[key] = texts.setdefault(value, value)
-    if not sound:
-        raise ValueError("The host has sent a finding that is none: look at what it runs as its Python.")
 
 
 __all__ = ("SEEN", "host_entry", "hosts_summary", "message_of", "registered")

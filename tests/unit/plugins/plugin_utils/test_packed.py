@@ -148,6 +148,10 @@ def test_the_fleet_reads_packed_results_and_names_a_host_that_sends_rubbish():
         {"findings": [{**FOUND["findings"][0], "item": ["x"]}]},
         {"findings": [{**FOUND["findings"][0], "details": "x"}]},
         {"findings": [], "environments": [None]},
+        {"findings": [], "installations": [{"prefix": "/opt/conda"}]},
+        {"findings": [], "unreadable": [{"path": "/x", "reason": None}]},
+        {"findings": [], "coverage": {"packages": "many"}},
+        {"findings": [], "unreadable_count": "1"},
         {"findings": [], "images": [{"findings": [1]}]},
     ],
     ids=str,
@@ -156,7 +160,7 @@ def test_a_host_that_sends_what_no_module_says_has_failed_and_spoils_nothing_els
     hostvars = HostVars(one={"audit": {"packed": pack(FOUND)}}, two={"audit": {"packed": pack(sent)}})
     found = registered({"hostvars": hostvars}, ["one", "two"], "audit")
     assert found["one"] == FOUND
-    if sent["findings"]:
+    if sent["findings"] != {}:
         assert found["two"]["failed"] and found["two"]["msg"].startswith("The host has sent ")
 
 
