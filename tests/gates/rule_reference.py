@@ -18,6 +18,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 PAGE = "docs/docsite/rst/rule_reference.rst"
 # For the control node.
 TEXTS = "plugins/plugin_utils/_data/rules.json"
+FIELDS = ("title", "family", "severity", "explanation", "remedy", "source")
 
 HEAD = """\
 ..
@@ -98,9 +99,7 @@ def escaped(text: str) -> str:
 
 def texts(rules: t.Iterable[t.Any]) -> str:
     """What a report tells of each rule by its id, as JSON."""
-    from ansible_collections.labfleet.conda.plugins.plugin_utils._audit_document import RULE_TEXTS
-
-    told = {rule.id: {field: getattr(rule, field) for field in RULE_TEXTS} for rule in rules}
+    told = {rule.id: {field: getattr(rule, field) for field in FIELDS} for rule in rules}
     return json.dumps(told, indent=1, sort_keys=True) + "\n"
 
 

@@ -79,7 +79,7 @@ def test_artifact_holds_no_junk(artifact: Path) -> None:
     assert artifact.stat().st_size < LARGEST
 
 
-@pytest.mark.parametrize("place", [installed, bare], ids=["installed", "bare"])
+@pytest.mark.parametrize("place", [installed, pytest.param(bare, marks=pytest.mark.long)], ids=["installed", "bare"])
 def test_works_without_the_checkout(
     place, core: toolbox.Core, artifact: Path, collection: Path, tmp_path: Path
 ) -> None:

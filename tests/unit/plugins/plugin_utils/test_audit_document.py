@@ -13,7 +13,12 @@ import pytest
 
 from ansible_collections.labfleet.conda.plugins.module_utils._audit import _judge
 from ansible_collections.labfleet.conda.plugins.module_utils._audit._rule import Rule
-from ansible_collections.labfleet.conda.plugins.plugin_utils._audit_document import DocumentError, read_document
+from ansible_collections.labfleet.conda.plugins.plugin_utils._audit_document import (
+    RULE_TEXTS,
+    DocumentError,
+    read_document,
+)
+from ansible_collections.labfleet.conda.plugins.plugin_utils._rule_texts import rule_texts
 from ansible_collections.labfleet.conda.plugins.plugin_utils._trend import finding_key
 
 WAIVER = {"reason": "r", "owner": "o", "expires": "2027-01-01", "layer": "user"}
@@ -284,3 +289,7 @@ def test_a_host_that_was_not_seen_may_lack_its_lists(audited):
     document = audited.document({"a": None})
     document["hosts"]["a"] = {"status": "unreachable", "message": "x"}
     assert read_document(json.dumps(document), "x")["hosts"]["a"]["findings"] == []
+
+
+def test_all_texts_of_all_rules_are_known():
+    assert rule_texts() and all(set(texts) == set(RULE_TEXTS) for texts in rule_texts().values())
