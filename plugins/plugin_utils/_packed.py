@@ -44,7 +44,7 @@ def is_settled(result: t.Mapping[str, t.Any]) -> bool:
     counts = result.get("counts")
     if "packed" not in result or result.get("complete") not in (True, False) or not isinstance(counts, dict):
         return False
-    return set(counts) == set(SEVERITIES) and all(type(count) is int for count in counts.values())
+    return set(counts) == set(SEVERITIES) and all(isinstance(count, int) for count in counts.values())
 
 
 def closed(found: t.Mapping[str, t.Any], before: t.Mapping[str, t.Any], result: t.Mapping[str, t.Any]) -> _Map:

@@ -67,7 +67,7 @@ def _check_finding(finding: _Map, texts: dict[str, str]) -> None:
     sound = finding.keys() >= _NEEDED and finding["severity"] in SEVERITIES
     for key, value in finding.items():
         sound = sound and isinstance(value, _FINDING.get(key, object))
-        if type(value) is str:  # and none to which ansible-core has added where it comes from
+        if value.__class__ is str:  # and none to which ansible-core has added where it comes from
             finding[key] = texts.setdefault(value, value)
     if not sound:
         raise _unsound("a finding")
