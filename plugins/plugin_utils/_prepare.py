@@ -12,9 +12,8 @@ from __future__ import annotations
 import functools
 import typing as t
 
-from ansible_collections.labfleet.conda.plugins.module_utils._audit._packed import pack
+from ansible_collections.labfleet.conda.plugins.module_utils._audit._packed import counts_of, pack
 from ansible_collections.labfleet.conda.plugins.plugin_utils import _advisories, _gpu_data, _policy, _vex
-from ansible_collections.labfleet.conda.plugins.plugin_utils._gates import SEVERITIES
 from ansible_collections.labfleet.conda.plugins.plugin_utils._pip_advisories import PipAdvisories, settle
 
 _Map = dict[str, t.Any]
@@ -96,10 +95,7 @@ def finish(result: _Map, preparation: Preparation, *, minimum_severity: str, now
             severity=rules.get("env.vuln"),
             minimum=minimum_severity,
         )
-        part["counts"] = dict.fromkeys(SEVERITIES, 0)
-        for finding in part["findings"]:
-            if not finding["waiver"]:
-                part["counts"][finding["severity"]] += 1
+        part["counts"] = counts_of(part["findings"])
     if result.get("images"):
         _add_statuses(result["images"], preparation, minimum_severity if whole else None, now)
     result.update(told(preparation, minimum_severity=minimum_severity))

@@ -58,12 +58,17 @@ def packed(result: t.Mapping[str, t.Any]) -> t.Dict[str, t.Any]:
         return {"packed": pack(result)}
     if any((finding.get("details") or {}).get("pending") for finding in findings):
         return {"packed": pack(result)}
+    whole = {**result, "coverage": {key: count for key, count in coverage.items() if key != "pending"}}
+    return {"packed": pack(whole), "counts": counts_of(findings), "complete": result["complete"]}
+
+
+def counts_of(findings: t.Iterable[t.Mapping[str, t.Any]]) -> t.Dict[str, int]:
+    """How many findings of each severity nobody has waived."""
     counts = dict.fromkeys(SEVERITIES, 0)
     for finding in findings:
         if not finding["waiver"]:
             counts[finding["severity"]] += 1
-    whole = {**result, "coverage": {key: count for key, count in coverage.items() if key != "pending"}}
-    return {"packed": pack(whole), "counts": counts, "complete": result["complete"]}
+    return counts
 
 
-__all__ = ("pack", "packed", "unpack")
+__all__ = ("counts_of", "pack", "packed", "unpack")
